@@ -1,0 +1,1 @@
+"""The engine: what a run is, how it trains, is measured, stored and scheduled."""

@@ -1,0 +1,112 @@
+"""What every backbone offers, so that a strategy written once runs on each of them."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+from torch import Tensor, nn
+
+
+class Block(NamedTuple):
+    """A stage of a network and the resolution in pixels of what comes out of it."""
+
+    resolution: int
+    modules: tuple[nn.Module, ...]
+
+    def parameters(self) -> Iterable[nn.Parameter]:
+        for module in self.modules:
+            yield from module.parameters()
+
+
+class Generator(nn.Module):
+    """Latents (N x latent_dim, standard normal) -> images (N x 3 x R x R, in [-1, 1])."""
+
+    latent_dim: int
+    resolution: int
+
+    @property
+    def blocks(self) -> list[Block]:
+        """From the 4 px input to the full-resolution output."""
+        raise TypeError(f"{type(self).__name__} must define blocks")
+
+    def features(self, z: Tensor) -> list[Tensor]:
+        """The output of each block, N x C x H x W, in the order of ``blocks``."""
+        raise TypeError(f"{type(self).__name__} must define features")
+
+
+class Discriminator(nn.Module):
+    """Images (N x 3 x R x R, in [-1, 1]) -> logits (N), positive for real.
+
+    ``forward(x)`` equals ``head(features(x)[-1])`` flattened to N. ``head`` is the part after the last block:
+    strategies copy or replace it.
+    """
+
+    resolution: int
+    head: nn.Module
+
+    @property
+    def blocks(self) -> list[Block]:
+        """From the full-resolution image down to 4 px; ``resolution`` is that of the block's output."""
+        raise TypeError(f"{type(self).__name__} must define blocks")
+
+    def features(self, x: Tensor) -> list[Tensor]:
+        """The output of each block, N x C x H x W, in the order of ``blocks``."""
+        raise TypeError(f"{type(self).__name__} must define features")
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.features(x)[-1]).flatten()
+
+
+class Encoder(nn.Module):
+    """Images (N x 3 x R x R, in [-1, 1]) -> mean and log-variance of the latent (each N x latent_dim)."""
+
+
+@dataclass(frozen=True)
+class AdversarialDefaults:
+    """The optimiser and regulariser settings that belong to a backbone (they may be set in a matrix)."""
+
+    generator_lr: float
+    discriminator_lr: float
+    betas: tuple[float, float]
+    batch: int
+    r1_gamma: float
+    """Weight of the gradient penalty (gamma / 2) E|grad D(x)|^2 on reals; 0 switches it off."""
+    r1_every: int
+    """Lazy regularisation: the penalty is taken each n-th step and scaled by n."""
+    ema_half_life_kimg: float
+    """Half-life of the generator's moving average, in thousand images shown."""
+    discriminator_steps: int = 1
+    path_length_weight: float = 0.0
+    path_length_every: int = 4
+
+
+@dataclass
+class Backbone(ABC):
+    """A family of generator, discriminator and encoder at one resolution and width."""
+
+    resolution: int = 32
+    width: int = 32
+
+    resolutions: ClassVar[tuple[int, ...]]
+    defaults: ClassVar[AdversarialDefaults]
+
+    @abstractmethod
+    def make_generator(self) -> Generator:
+        """A freshly initialised generator; draws from torch's global random state."""
+
+    @abstractmethod
+    def make_discriminator(self) -> Discriminator:
+        """A freshly initialised discriminator."""
+
+    @abstractmethod
+    def make_encoder(self) -> Encoder:
+        """A freshly initialised encoder that mirrors the discriminator (for the VAE)."""
+
+    def generator_loss(self, fake_logits: Tensor) -> Tensor:
+        """Non-saturating loss, E softplus(-D(G(z))) (Goodfellow et al. 2014)."""
+        return nn.functional.softplus(-fake_logits).mean()
+
+    def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+        """E softplus(-D(x)) + E softplus(D(G(z)))."""
+        return nn.functional.softplus(-real_logits).mean() + nn.functional.softplus(fake_logits).mean()

@@ -1,0 +1,9 @@
+"""Transfer strategies, one file each. ``register`` adds yours."""
+
+from ..bench.registries import strategies
+from .adversarial import AdversarialStrategy
+from .base import Setup, Strategy, to_float, to_uint8, tunable
+
+register = strategies.register
+
+__all__ = ["AdversarialStrategy", "Setup", "Strategy", "register", "to_float", "to_uint8", "tunable"]

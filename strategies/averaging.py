@@ -1,0 +1,38 @@
+"""The exponential moving average of a generator's weights, which is what is sampled and scored."""
+
+import copy
+from typing import Any
+
+import torch
+from torch import nn
+
+
+class MovingAverage:
+    """Average of the parameters with a half-life in images; buffers (BatchNorm statistics) are copied.
+
+    The half-life is ramped up over the first images (Karras et al., CVPR 2020: at most 5 % of what was shown), so
+    that the starting weights are soon forgotten.
+    """
+
+    RAMP_UP = 0.05
+
+    def __init__(self, network: nn.Module, half_life_kimg: float):
+        self.module = copy.deepcopy(network).eval().requires_grad_(False)
+        self.half_life = half_life_kimg * 1000
+        self.images = 0
+
+    @torch.no_grad()
+    def update(self, network: nn.Module, batch: int) -> None:
+        self.images += batch
+        half_life = min(self.half_life, self.RAMP_UP * self.images)
+        weight = 1 - 0.5 ** (batch / max(half_life, 1e-8))
+        torch._foreach_lerp_(list(self.module.parameters()), list(network.parameters()), weight)
+        for mine, theirs in zip(self.module.buffers(), network.buffers(), strict=True):
+            mine.copy_(theirs)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"module": self.module.state_dict(), "images": self.images}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.module.load_state_dict(state["module"])
+        self.images = int(state["images"])
