@@ -75,9 +75,7 @@ class Registry(Generic[T]):
             with self._lock:
                 owner = self._owners.setdefault(name, str(file))
                 if owner != str(file):
-                    raise UserError(
-                        f"{self.kind} {name!r} is registered twice: in {owner} and in {file}; rename one"
-                    )
+                    raise UserError(f"{self.kind} {name!r} is registered twice: in {owner} and in {file}; rename one")
                 self._objects[name] = component
             return component
 
@@ -151,9 +149,7 @@ class Registry(Generic[T]):
             module = point.value.partition(":")[0]
             found = importlib.util.find_spec(module)
             if found is None or found.origin is None:
-                raise UserError(
-                    f"entry point {point.name!r} of {self.group} names {module}, which cannot be imported"
-                )
+                raise UserError(f"entry point {point.name!r} of {self.group} names {module}, which cannot be imported")
             yield from _scan(Path(found.origin), module)
 
 

@@ -15,9 +15,7 @@ def draw_shots(domain: Domain, count: int, repetition: int) -> list[int]:
     """
     available = domain.sizes()["shots"]
     if count > available:
-        raise UserError(
-            f"domain {domain.name!r} has {available} images to draw shots from, {count} were asked for"
-        )
+        raise UserError(f"domain {domain.name!r} has {available} images to draw shots from, {count} were asked for")
     rng = torch.Generator().manual_seed(seed_for("shots", domain.name, count, repetition))
     order = torch.randperm(available, generator=rng)
     classes = domain.classes("shots")

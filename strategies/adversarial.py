@@ -50,10 +50,7 @@ class AdversarialStrategy(Strategy):
 
     def generator_loss(self, latents: Tensor, fake: Tensor) -> Tensor:
         """Loss of the generator for the images that it made from ``latents``."""
-        return (
-            self.setup.backbone.generator_loss(self.discriminator(self.augment(fake)))
-            + self.generator_penalty()
-        )
+        return self.setup.backbone.generator_loss(self.discriminator(self.augment(fake))) + self.generator_penalty()
 
     def generator_penalty(self) -> Tensor | float:
         """What the strategy adds to the generator's loss."""
@@ -79,9 +76,7 @@ class AdversarialStrategy(Strategy):
         optimisation = setup.optimisation
         self.average = MovingAverage(self.generator, optimisation.ema_half_life_kimg)
         self.generator_optimiser = self._adam(self.generator_parameters(), optimisation.generator_lr)
-        self.discriminator_optimiser = self._adam(
-            self.discriminator_parameters(), optimisation.discriminator_lr
-        )
+        self.discriminator_optimiser = self._adam(self.discriminator_parameters(), optimisation.discriminator_lr)
         self.steps_done = 0
 
     def _adam(self, parameters: Iterable[nn.Parameter], lr: float) -> torch.optim.Adam:

@@ -56,9 +56,7 @@ def tunable(
     """A dataclass field for a hyper-parameter with its search range (or its choices)."""
     if (choices is None) == (low is None or high is None):
         raise TypeError("give either low and high, or choices")
-    return dataclasses.field(
-        default=default, metadata={"low": low, "high": high, "log": log, "choices": choices}
-    )
+    return dataclasses.field(default=default, metadata={"low": low, "high": high, "log": log, "choices": choices})
 
 
 @dataclass

@@ -4,13 +4,8 @@ from torch import nn
 
 
 def freeze(*modules: nn.Module) -> None:
-    """Stop the training of ``modules``: no gradients, and eval mode for good.
-
-    Eval mode keeps BatchNorm statistics and spectral-norm vectors, and ``train`` of an enclosing network does not
-    undo it.
+    """Stop the training of ``modules``: no gradients, and eval mode, which keeps BatchNorm statistics and
+    spectral-norm vectors. (The shared update never calls ``train`` after ``adapt``.)
     """
     for module in modules:
-        module.requires_grad_(False)
-        for part in module.modules():
-            part.eval()
-            part.train = lambda mode=True, part=part: part  # type: ignore[method-assign]
+        module.requires_grad_(False).eval()

@@ -9,9 +9,7 @@ from . import register, tunable
 from .finetune import FineTune
 
 
-@register(
-    "l2-sp", cite="Li et al., Explicit Inductive Bias for Transfer Learning, ICML 2018, arXiv:1802.01483"
-)
+@register("l2-sp", cite="Li et al., Explicit Inductive Bias for Transfer Learning, ICML 2018, arXiv:1802.01483")
 @dataclass
 class L2SP(FineTune):
     """Fine-tuning held close to the source weights."""

@@ -5,6 +5,7 @@ generator only, the non-saturating loss with lazy R1 (Mescheder et al., ICML 201
 a moving average of the generator.
 """
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import ClassVar
@@ -61,7 +62,7 @@ class DCGANGenerator(Generator):
                 nn.BatchNorm2d(after),
                 nn.ReLU(),
             )
-            for before, after in zip(channels, channels[1:], strict=False)
+            for before, after in itertools.pairwise(channels)
         )
         self.output = nn.Sequential(nn.ConvTranspose2d(channels[-1], 3, 4, stride=2, padding=1), nn.Tanh())
         self.apply(_initialise)
@@ -89,7 +90,7 @@ def _downsampling(resolution: int, width: int) -> nn.ModuleList:
     channels = [3, *(width * 2**i for i in range(stages))]
     return nn.ModuleList(
         nn.Sequential(nn.Conv2d(before, after, 4, stride=2, padding=1), nn.LeakyReLU(0.2))
-        for before, after in zip(channels, channels[1:], strict=False)
+        for before, after in itertools.pairwise(channels)
     )
 
 

@@ -1,0 +1,33 @@
+"""The command line, the only part of graftbench that prints.
+
+Commands live in one file per subject and import what they need when they run, so that ``--help`` is instant.
+"""
+
+import importlib
+import sys
+
+import typer
+
+from ..errors import UserError
+
+app = typer.Typer(
+    name="graftbench",
+    help="Which GAN transfer strategy should I use, how good will it get, how fast, and can I trust the answer?",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+SUBJECTS = ("components",)
+"""Files of this folder; each adds its commands to ``app`` when imported."""
+
+for subject in SUBJECTS:
+    importlib.import_module(f"{__name__}.{subject}")
+
+
+def main() -> None:
+    """Run the command line. A ``UserError`` becomes one line on standard error and exit code 2."""
+    try:
+        app()
+    except UserError as error:
+        print(f"graftbench: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
