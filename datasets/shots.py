@@ -9,7 +9,10 @@ from .base import Domain
 
 
 def draw_shots(domain: Domain, count: int, repetition: int) -> list[int]:
-    """Indices into the ``shots`` split, drawn by (domain, count, repetition) only; stratified by class if there are any.
+    """Indices into the ``shots`` split, drawn by (domain, count, repetition) only.
+
+    They are stratified by class where there are classes.
+
 
     Raises ``UserError`` if the domain has fewer images than asked for.
     """

@@ -17,6 +17,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+
+@app.callback()
+def graftbench() -> None:
+    """Keep ``list`` a sub-command even while it is the only one."""
+
+
 SUBJECTS = ("components",)
 """Files of this folder; each adds its commands to ``app`` when imported."""
 
