@@ -1,0 +1,1 @@
+"""Stored rows -> tables, plots, rankings, pages and paper figures. Never trains, never imports torch."""
