@@ -11,6 +11,8 @@ from .averaging import MovingAverage
 from .base import Setup, Strategy, to_uint8
 
 SAMPLING_BATCH = 250
+PATH_LENGTH_DECAY = 0.01
+PATH_LENGTH_BATCH_SHRINK = 2
 
 
 @dataclass
@@ -56,6 +58,10 @@ class AdversarialStrategy(Strategy):
         """What the strategy adds to the generator's loss."""
         return 0.0
 
+    def fake_images(self, latents: Tensor) -> Tensor:
+        """The fakes of an update; the gradient reaches the generator through them."""
+        return self.generator.training_images(latents, self.rng)
+
     def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         """Loss of the discriminator for its logits of (augmented) reals and fakes."""
         return self.setup.backbone.discriminator_loss(real_logits, fake_logits)
@@ -77,6 +83,7 @@ class AdversarialStrategy(Strategy):
         self.average = MovingAverage(self.generator, optimisation.ema_half_life_kimg)
         self.generator_optimiser = self._adam(self.generator_parameters(), optimisation.generator_lr)
         self.discriminator_optimiser = self._adam(self.discriminator_parameters(), optimisation.discriminator_lr)
+        self.path_length_mean = torch.zeros((), device=setup.device)
         self.steps_done = 0
 
     def _adam(self, parameters: Iterable[nn.Parameter], lr: float) -> torch.optim.Adam:
@@ -85,7 +92,7 @@ class AdversarialStrategy(Strategy):
     def step(self, real: Tensor) -> dict[str, Tensor]:
         latents = self.latents(len(real))
         with self.setup.autocast():
-            fake = self.generator(latents)
+            fake = self.fake_images(latents)
         losses = self.update_discriminator(real, fake.detach())
         losses |= self.update_generator(latents, fake)
         self.average.update(self.generator, len(real))
@@ -114,10 +121,23 @@ class AdversarialStrategy(Strategy):
 
     def update_generator(self, latents: Tensor, fake: Tensor) -> dict[str, Tensor]:
         """One step of the generator on the images that it made before the discriminator's step."""
+        optimisation = self.setup.optimisation
         with self.setup.autocast():
             loss = self.generator_loss(latents, fake)
+        losses = {"generator": loss.detach()}
+        if optimisation.path_length_weight > 0 and self.steps_done % optimisation.path_length_every == 0:
+            penalty = self.path_length_penalty(max(1, len(latents) // PATH_LENGTH_BATCH_SHRINK))
+            losses["path_length"] = penalty.detach()
+            loss = loss + optimisation.path_length_weight * optimisation.path_length_every * penalty
         self._descend(loss, self.generator_optimiser)
-        return {"generator": loss.detach()}
+        return losses
+
+    def path_length_penalty(self, count: int) -> Tensor:
+        """E (|J^T y| - a)^2, where a is the running mean of |J^T y| (Karras et al., CVPR 2020, eq. 4)."""
+        lengths = self.generator.path_lengths(self.latents(count), self.rng)
+        mean = self.path_length_mean.lerp(lengths.mean(), PATH_LENGTH_DECAY)
+        self.path_length_mean = mean.detach()
+        return (lengths - mean).square().mean()
 
     @staticmethod
     def _descend(loss: Tensor, optimiser: torch.optim.Optimizer) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 
@@ -20,7 +21,11 @@ class Block(NamedTuple):
 
 
 class Generator(nn.Module):
-    """Latents (N x latent_dim, standard normal) -> images (N x 3 x R x R, in [-1, 1])."""
+    """Latents (N x latent_dim, standard normal) -> images (N x 3 x R x R, in [-1, 1]).
+
+    In eval mode equal latents give equal images; in training mode a backbone may add noise from torch's global
+    random state.
+    """
 
     latent_dim: int
     resolution: int
@@ -31,8 +36,16 @@ class Generator(nn.Module):
         raise TypeError(f"{type(self).__name__} must define blocks")
 
     def features(self, z: Tensor) -> list[Tensor]:
-        """The output of each block, N x C x H x W, in the order of ``blocks``."""
+        """The output of each block, N x C x H x W, in the order of ``blocks``; the last is the image."""
         raise TypeError(f"{type(self).__name__} must define features")
+
+    def training_images(self, z: Tensor, rng: torch.Generator) -> Tensor:
+        """Images for an adversarial step, with what the backbone's paper does only there (style mixing)."""
+        return self(z)
+
+    def path_lengths(self, z: Tensor, rng: torch.Generator) -> Tensor:
+        """|J^T y| of each latent (N), for path-length regularisation (Karras et al., CVPR 2020, eq. 4)."""
+        raise TypeError(f"{type(self).__name__} has no path-length regularisation: set path_length_weight to 0")
 
 
 class Discriminator(nn.Module):
