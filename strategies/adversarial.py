@@ -70,6 +70,10 @@ class AdversarialStrategy(Strategy):
         """What the strategy adds to the discriminator's loss, given the augmented reals."""
         return 0.0
 
+    def observe(self, real_logits: Tensor) -> None:
+        """Let the augmentation adapt to the discriminator's (detached) logits of the reals."""
+        self.augmentation.observe(real_logits)
+
     # -- the shared update ---------------------------------------------------------------------------------------
 
     def prepare(self, setup: Setup) -> None:
@@ -116,7 +120,7 @@ class AdversarialStrategy(Strategy):
             losses["r1"] = r1.detach()
             loss = loss + optimisation.r1_gamma / 2 * optimisation.r1_every * r1
         self._descend(loss, self.discriminator_optimiser)
-        self.augmentation.observe(real_logits.detach())
+        self.observe(real_logits.detach())
         return losses
 
     def update_generator(self, latents: Tensor, fake: Tensor) -> dict[str, Tensor]:

@@ -1,0 +1,75 @@
+"""The joint GAN is domain-conditional, and is fine-tuning when the source counts nothing."""
+
+import torch
+from graftbench.strategies.finetune import FineTune
+from graftbench.strategies.multitask import Multitask
+from graftbench.strategies.tiny import tiny_batch, tiny_setup
+
+
+def trained(strategy, steps=3):
+    setup = tiny_setup()
+    strategy.prepare(setup)
+    losses = [strategy.step(tiny_batch(setup, step)) for step in range(steps)]
+    return strategy, losses
+
+
+def images_of(strategy):
+    return strategy.sample(6, torch.Generator().manual_seed(0))
+
+
+def test_weight_zero_is_exactly_the_single_task_form():
+    joint, joint_losses = trained(Multitask(weight=0.0))
+    single, single_losses = trained(FineTune())
+    assert joint_losses == single_losses
+    for role, network in single.networks().items():
+        for name, tensor in network.state_dict().items():
+            assert torch.equal(tensor, joint.networks()[role].state_dict()[name]), (role, name)
+    assert torch.equal(images_of(joint), images_of(single))
+
+
+def test_the_source_task_changes_what_the_shared_trunks_learn():
+    light, _ = trained(Multitask(weight=0.05))
+    heavy, _ = trained(Multitask(weight=2.0))
+    assert not torch.equal(images_of(light), images_of(heavy))
+
+
+def test_both_domains_start_as_the_source_and_then_part():
+    strategy = Multitask()
+    setup = tiny_setup()
+    strategy.prepare(setup)
+    assert not strategy.embedding.weight.any()
+    heads = strategy.discriminator.target.head, strategy.discriminator.source_head
+    pairs = list(zip(*(head.parameters() for head in heads), strict=True))
+    assert all(torch.equal(ours, theirs) for ours, theirs in pairs)
+    strategy.step(tiny_batch(setup, 0))
+    assert strategy.embedding.weight.any()
+    assert all(not torch.equal(ours, theirs) for ours, theirs in pairs)
+
+
+def test_each_head_sees_its_own_domain_only():
+    strategy = Multitask(ratio=1.0)
+    setup = tiny_setup()
+    strategy.prepare(setup)
+    real = tiny_batch(setup, 0)
+    network = strategy.discriminator
+    network.source_count = 1
+    with torch.no_grad():
+        network.source_head.weight.zero_()
+        network.source_head.bias.fill_(7.0)
+        logits = network(real)
+    assert logits[-1] == 7.0 and not (logits[:-1] == 7.0).any()
+
+
+def test_a_joint_batch_adds_the_stated_ratio_of_real_source_images():
+    strategy = Multitask(ratio=0.5)
+    setup = tiny_setup()
+    seen = []
+    strategy.prepare(setup)
+    update = strategy.update_discriminator
+    strategy.update_discriminator = lambda real, fake: seen.append(real) or update(real, fake)
+    real = tiny_batch(setup, 0)
+    strategy.step(real)
+    assert torch.equal(seen[0][: len(real)], real) and len(seen[0]) == len(real) * 1.5
+    source = strategy.source_images.float().div(127.5).sub(1)
+    for image in seen[0][len(real) :]:
+        assert ((source - image).abs().amax(dim=(1, 2, 3)) < 1e-6).any()
