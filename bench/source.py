@@ -1,12 +1,40 @@
-"""A trained source model as an artefact: safetensors, its spec, and their hashes."""
+"""A trained source model as an artefact: safetensors, its spec, its learning curve, and their hash."""
 
-from dataclasses import dataclass
-from typing import Any
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
 
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from .backbones import Backbone, Discriminator, Encoder, Generator
+from .backbones import Backbone, Discriminator, Encoder, Generator, make_backbone
 from .errors import UserError
+from .files import cache_root, replacing, sha256_of, write_atomically, write_json
+
+SHIPPED = Path(__file__).parent / "sources"
+WEIGHTS, SPEC, CURVE = "source.safetensors", "spec.json", "curve.jsonl"
+
+
+@dataclass(frozen=True)
+class SourceSpec:
+    """What a source model is and how it was trained; its hash names the artefact."""
+
+    kind: Literal["gan", "vae"]
+    backbone: str
+    resolution: int
+    width: int
+    domain: str
+    kimg: float
+    batch: int
+    seed: int
+
+    @property
+    def name(self) -> str:
+        digest = hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:8]
+        domain = "".join(c if c.isalnum() or c == "-" else "-" for c in self.domain)
+        return f"{domain}-{self.backbone}{self.resolution}-{self.kind}-{digest}"
 
 
 @dataclass
@@ -50,3 +78,51 @@ def load_exactly(network: nn.Module, state: dict[str, Tensor], role: str) -> Non
     if differences:
         raise UserError(f"the checkpoint does not fit this {role}: " + "; ".join(sorted(differences)))
     network.load_state_dict(state)
+
+
+def find_source(spec: SourceSpec) -> Path | None:
+    """The artefact's folder if it is shipped or cached, else None."""
+    for root in (SHIPPED, cache_root() / "sources"):
+        if (root / spec.name / WEIGHTS).is_file():
+            return root / spec.name
+    return None
+
+
+def save_source(folder: Path, spec: dict[str, Any], networks: dict[str, nn.Module], curve: list[dict]) -> None:
+    """Write an artefact. The spec, which holds the weights' SHA-256, is written last and makes it complete."""
+    tensors = {
+        f"{role}.{name}": tensor.detach().cpu().contiguous().clone()
+        for role, network in networks.items()
+        for name, tensor in network.state_dict().items()
+    }
+    with replacing(folder / WEIGHTS) as temporary:
+        save_file(tensors, temporary)
+    write_atomically(folder / CURVE, "".join(json.dumps(point) + "\n" for point in curve))
+    write_json(folder / SPEC, {**spec, "sha256": sha256_of(folder / WEIGHTS)})
+
+
+def source_sha256(folder: Path) -> str:
+    """The recorded hash of an artefact's weights."""
+    return read_spec(folder)["sha256"]
+
+
+def read_spec(folder: Path) -> dict[str, Any]:
+    try:
+        return json.loads((folder / SPEC).read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError) as error:
+        raise UserError(f"{folder}: not a source artefact, {SPEC} cannot be read ({error})") from error
+
+
+def load_source(folder: Path) -> Source:
+    """Read an artefact. Raises ``UserError`` if its weights are not those that its spec was written for."""
+    spec = read_spec(folder)
+    weights = folder / WEIGHTS
+    if not weights.is_file() or sha256_of(weights) != spec["sha256"]:
+        raise UserError(
+            f"{weights}: missing or not the file that {SPEC} describes; remake it with `graftbench pretrain`"
+        )
+    networks: dict[str, dict[str, Tensor]] = {}
+    for name, tensor in load_file(weights).items():
+        role, _, rest = name.partition(".")
+        networks.setdefault(role, {})[rest] = tensor
+    return Source(make_backbone(spec["backbone"], spec["resolution"], spec["width"]), spec, networks)

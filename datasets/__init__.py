@@ -2,6 +2,7 @@
 
 from ..bench.registries import domains
 from .base import SPLITS, About, Domain, Split
+from .protocol import Protocol, evaluation_images
 from .shots import draw_shots
 
 register = domains.register
@@ -12,4 +13,14 @@ def open_domain(name: str) -> Domain:
     return domains.get(name.partition(":")[0])(name)
 
 
-__all__ = ["SPLITS", "About", "Domain", "Split", "draw_shots", "open_domain", "register"]
+__all__ = [
+    "SPLITS",
+    "About",
+    "Domain",
+    "Protocol",
+    "Split",
+    "draw_shots",
+    "evaluation_images",
+    "open_domain",
+    "register",
+]

@@ -5,4 +5,10 @@ from .base import Augmentation
 
 register = augmentations.register
 
-__all__ = ["Augmentation", "register"]
+
+def make_augmentation(name: str, *, from_source: bool) -> Augmentation:
+    """The augmentation called ``name``; ``from_source`` tells whether a trained model is being adapted."""
+    return augmentations.get(name)(from_source=from_source)
+
+
+__all__ = ["Augmentation", "make_augmentation", "register"]

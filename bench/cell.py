@@ -1,0 +1,66 @@
+"""One cell of the matrix: everything that decides its numbers, and the key made from it."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Self
+
+from .digest import source_digest
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A strategy on a target with one seed. Paths, devices, worker counts and executors are not in it."""
+
+    backbone: str
+    resolution: int
+    width: int
+    source: str
+    """Name of the source domain."""
+    source_sha256: str
+    """Hash of the source model's weights; empty for a strategy that starts from none."""
+    target: str
+    shots: int
+    strategy: str
+    params: dict[str, Any]
+    """Hyper-parameters that the matrix sets (the others have the strategy's defaults)."""
+    augment: str
+    kimg: float
+    batch: int
+    optimisation: dict[str, Any]
+    """Overrides of the backbone's optimiser settings."""
+    extractor: str
+    fakes: int
+    reals: int
+    """At most so many reference images (and as many validation images) are used."""
+    points: int
+    """Evaluations after the one at 0 kimg, evenly spaced; the last is at the full budget."""
+    protocol: str
+    precision: str
+    seed: int
+    domain_options: dict[str, Any] = field(default_factory=dict)
+    digest: str = ""
+    """Hash of the source files that can change the numbers; filled by ``with_digest``."""
+
+    def with_digest(self) -> Self:
+        return replace(self, digest=source_digest(self))
+
+    @property
+    def key(self) -> str:
+        """Sixteen hexadecimal digits, the name of the cell's folder."""
+        return hashlib.sha256(self.canonical().encode()).hexdigest()[:16]
+
+    @property
+    def label(self) -> str:
+        """How tables name the strategy: with the hyper-parameters and augmentation that differ from the default."""
+        settings = ", ".join(f"{name}={value}" for name, value in sorted(self.params.items()))
+        label = f"{self.strategy}({settings})" if settings else self.strategy
+        return label if self.augment == "none" else f"{label}+{self.augment}"
+
+    def canonical(self) -> str:
+        """The specification as JSON with sorted keys, equal for equal cells."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        return cls(**json.loads(text))

@@ -1,0 +1,114 @@
+"""Which source files can change a cell's numbers, and their hash.
+
+Editing any of them makes the cell new; editing the documentation, the reports or the command line does not. The files
+are found by following imports, read with ``ast``, from the roots that a cell uses: the experiment, its strategy,
+domains, backbone, augmentation and extractor. (benchopt hashes only the component's own file and serves stale numbers.)
+"""
+
+import ast
+import functools
+import hashlib
+import importlib.util
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .registries import augmentations, backbones, domains, extractors, strategies
+from .registry import Entry
+
+if TYPE_CHECKING:
+    from .cell import Cell
+
+ROOT = "graftbench"
+ENGINE = "graftbench.bench.experiment"
+
+
+def source_digest(cell: "Cell") -> str:
+    """Hash of the files that the cell's numbers depend on, sixteen hexadecimal digits."""
+    entries = [
+        strategies.entry(cell.strategy),
+        backbones.entry(cell.backbone),
+        augmentations.entry(cell.augment),
+        extractors.entry(cell.extractor),
+        domains.entry(cell.target.partition(":")[0]),
+        domains.entry(cell.source.partition(":")[0]),
+    ]
+    return digest_of(entries)
+
+
+def digest_of(entries: Iterable[Entry]) -> str:
+    """Hash of the engine's files, those of ``entries`` and all that they import from this package."""
+    files = set(_closure(ENGINE))
+    for entry in entries:
+        files |= _closure_of_file(entry.file) if entry.module.startswith("plugin:") else _closure(entry.module)
+    hashes = sorted(_hash(file) for file in files)
+    return hashlib.sha256("".join(hashes).encode()).hexdigest()[:16]
+
+
+@functools.cache
+def _hash(file: str) -> str:
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest()
+
+
+@functools.cache
+def _closure(module: str) -> frozenset[str]:
+    """Files of a module and of everything that it imports from this package, directly or not."""
+    return _follow([module], set())
+
+
+@functools.cache
+def _closure_of_file(file: str) -> frozenset[str]:
+    """The same for a plug-in file, which is no module of the package."""
+    return _follow(list(_imports(Path(file), "")), {str(Path(file).resolve())})
+
+
+def _follow(pending: list[str], files: set[str]) -> frozenset[str]:
+    while pending:
+        name = pending.pop()
+        path = _file_of(name)
+        if path is None or str(path) in files:
+            continue
+        files.add(str(path))
+        is_package = path.name == "__init__.py"
+        pending += _imports(path, name if is_package else name.rpartition(".")[0])
+    return frozenset(files)
+
+
+@functools.cache
+def _file_of(module: str) -> Path | None:
+    """The file of ``module``; None for a name that is an attribute of a module, or belongs to another package."""
+    root, _, rest = module.partition(".")
+    folder, *inner = rest.split(".")
+    if root != ROOT or not folder:
+        return None
+    package = _folder_of(folder)
+    if package is None:
+        return None
+    path = package.joinpath(*inner)
+    for candidate in (path / "__init__.py", path.with_suffix(".py")):
+        if candidate.is_file():
+            return candidate.resolve()
+    return None
+
+
+@functools.cache
+def _folder_of(subpackage: str) -> Path | None:
+    """Where ``graftbench.<subpackage>`` lies; found without importing it."""
+    spec = importlib.util.find_spec(f"{ROOT}.{subpackage}")
+    return Path(next(iter(spec.submodule_search_locations))) if spec and spec.submodule_search_locations else None
+
+
+def _imports(path: Path, package: str) -> list[str]:
+    """Absolute names that a file may import: of ``from a import b`` both ``a`` and ``a.b``."""
+    names = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parents = package.split(".")
+                parents = parents[: len(parents) - node.level + 1]
+                base = ".".join([*parents, base] if base else parents)
+            names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
+    return names

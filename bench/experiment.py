@@ -1,0 +1,193 @@
+"""A cell becomes numbers: its domain, shots, source and strategy are built, trained, and measured on the kimg grid.
+
+Everything that can change a number is imported from here, directly or not (``digest`` relies on it).
+"""
+
+import contextlib
+import dataclasses
+import functools
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from ..datasets import draw_shots, evaluation_images, open_domain
+from ..strategies.base import Setup, Strategy
+from .augment import make_augmentation
+from .backbones import make_backbone
+from .cell import Cell
+from .checkpoint import load_checkpoint, remove_checkpoints, save_checkpoint
+from .errors import UserError
+from .files import cache_root, replacing, write_atomically, write_json
+from .metrics.evaluator import Evaluator
+from .pictures import write_grid
+from .registries import extractors, strategies
+from .seeds import seed_for
+from .source import Source, load_source
+from .train import Diverged, Training
+
+log = logging.getLogger(__name__)
+
+CHECKPOINT_SECONDS = 60.0
+GRID_IMAGES = 64
+
+
+def run_cell(cell: Cell, source: Path | None, folder: Path, references: Path, device: torch.device) -> dict[str, Any]:
+    """Train and measure ``cell`` in ``folder``, from its last checkpoint if there is one; returns the final numbers.
+
+    ``source`` is the folder of the source artefact, ``references`` where grids of real images are kept. Raises
+    ``Diverged`` when the training does; what was measured until then is in ``curve.jsonl``.
+    """
+    started = time.perf_counter()
+    with _own_random_state(device):
+        training = build_training(cell, source, device)
+        evaluator = build_evaluator(cell, training.setup.shots, references, device)
+        curve, earlier = _resume(training, folder)
+        for point in range(len(curve), _points(cell, training.strategy) + 1):
+            until = round(training.setup.steps * point / cell.points)
+            losses = _advance(training, until, folder, curve, earlier + time.perf_counter() - started)
+            fakes = evaluation_fakes(training.strategy, cell, device)
+            last = point == _points(cell, training.strategy)
+            measured = evaluator.evaluate(fakes, full=last)
+            curve.append({"kimg": training.kimg, "seconds": training.seconds, **measured, **losses})
+            write_atomically(folder / "curve.jsonl", "".join(json.dumps(row) + "\n" for row in curve))
+            save_checkpoint(folder, _state(training, curve, earlier + time.perf_counter() - started))
+            log.info("%.2f kimg, %.1f s: %s", training.kimg, training.seconds, _brief(measured))
+        final = _final(cell, training, curve)
+        final["wall_seconds"] = earlier + time.perf_counter() - started
+        write_grid(folder / "samples.png", fakes[:GRID_IMAGES])
+        with replacing(folder / "generator.safetensors") as temporary:
+            save_file(_contiguous(training.strategy.networks()["generator"].state_dict()), temporary)
+        write_json(folder / "final.json", final)
+        remove_checkpoints(folder)
+    return final
+
+
+def build_training(cell: Cell, source: Path | None, device: torch.device) -> Training:
+    """The cell's strategy, prepared on its shots."""
+    strategy = strategies.get(cell.strategy)(**cell.params)
+    domain = open_domain(cell.target)
+    shots = domain.images("shots", cell.resolution, draw_shots(domain, cell.shots, cell.seed)).to(device)
+    backbone = make_backbone(cell.backbone, cell.resolution, cell.width)
+    setup = Setup(
+        backbone=backbone,
+        optimisation=dataclasses.replace(type(backbone).defaults, **cell.optimisation),
+        shots=shots,
+        augmentation=make_augmentation(cell.augment, from_source=strategy.source_kind is not None),
+        batch=cell.batch,
+        steps=total_steps(cell.kimg, cell.batch),
+        device=device,
+        seed=lambda axis: seed_for(axis, cell.seed),
+        load_source=_source_loader(strategy, source),
+        load_source_images=lambda: open_domain(cell.source).images("shots", cell.resolution).to(device),
+        autocast=lambda: torch.autocast(device.type, torch.bfloat16, enabled=cell.precision == "bfloat16"),
+    )
+    return Training(strategy, setup)
+
+
+def build_evaluator(cell: Cell, shots: Tensor, references: Path, device: torch.device) -> Evaluator:
+    """The evaluator of a cell's target; grids of its real images are put beside the cells."""
+    domain = open_domain(cell.target)
+    reference = evaluation_images(domain, "reference", cell.protocol, cell.resolution, cell.reals)
+    validation = evaluation_images(domain, "validation", cell.protocol, cell.resolution, cell.reals)
+    name = "".join(c if c.isalnum() or c in "-@" else "-" for c in f"{cell.target}@{cell.resolution}")
+    for path, images in (
+        (references / f"{name}.png", reference),
+        (references / f"{name}-shots{cell.shots}-seed{cell.seed}.png", shots),
+    ):
+        if not path.exists():
+            write_grid(path, images[:GRID_IMAGES])
+    extractor = extractors.get(cell.extractor)(cell.extractor)
+    return Evaluator(extractor, shots, reference, validation, cell.fakes, cache_root() / "features")
+
+
+def evaluation_fakes(strategy: Strategy, cell: Cell, device: torch.device) -> Tensor:
+    """The images that are scored: every strategy of a repetition gets the same noise, at every point."""
+    rng = torch.Generator(device).manual_seed(seed_for("evaluation", cell.seed))
+    return strategy.sample(cell.fakes, rng)
+
+
+def total_steps(kimg: float, batch: int) -> int:
+    return max(1, round(kimg * 1000 / batch))
+
+
+def _points(cell: Cell, strategy: Strategy) -> int:
+    return cell.points if strategy.trains else 0
+
+
+def _source_loader(strategy: Strategy, source: Path | None) -> Callable[[], Source] | None:
+    if strategy.source_kind is None:
+        return None
+    if source is None:
+        raise UserError("this strategy needs a source model; make one with `graftbench pretrain`")
+    return functools.cache(lambda: load_source(source))
+
+
+def _advance(training: Training, until: int, folder: Path, curve: list[dict], wall: float) -> dict[str, float]:
+    """Train up to ``until``, with a checkpoint every minute of training."""
+    losses: dict[str, float] = {}
+    saved = training.seconds
+    while training.step < until:
+        losses = training.advance(min(until, training.step + 50))
+        if training.seconds - saved > CHECKPOINT_SECONDS and training.step < until:
+            save_checkpoint(folder, _state(training, curve, wall))
+            saved = training.seconds
+    return losses
+
+
+def _state(training: Training, curve: list[dict], wall: float) -> dict[str, Any]:
+    return {"training": training.state_dict(), "curve": curve, "wall": wall}
+
+
+def _resume(training: Training, folder: Path) -> tuple[list[dict[str, Any]], float]:
+    """Continue from the folder's checkpoint if it has one: the curve so far and the seconds already spent."""
+    state = load_checkpoint(folder)
+    if state is None:
+        return [], 0.0
+    training.load_state_dict(state["training"])
+    log.info("resumed at step %d", training.step)
+    return state["curve"], state["wall"]
+
+
+def _final(cell: Cell, training: Training, curve: list[dict[str, Any]]) -> dict[str, Any]:
+    """The headline (the last point), the best point chosen on validation, and the cost."""
+    last = curve[-1]
+    kid = f"kid@{cell.extractor}"
+    best = min(curve, key=lambda row: row[f"validation_{kid}"])
+    parameters = sum(p.numel() for net in training.strategy.networks().values() for p in net.parameters())
+    trained = sum(p.numel() for group in training.strategy.trained().values() for p in group)
+    return {
+        **{name: value for name, value in last.items() if name not in ("kimg", "seconds")},
+        f"best_{kid}": best[kid],
+        f"best_fid@{cell.extractor}": best[f"fid@{cell.extractor}"],
+        "best_kimg": best["kimg"],
+        "train_seconds": training.seconds,
+        "seconds_per_kimg": training.seconds / training.kimg if training.kimg else None,
+        "parameters": parameters,
+        "trainable_parameters": trained,
+    }
+
+
+def _brief(measured: dict[str, Any]) -> str:
+    wanted = ("kid@", "fid@", "validation_kid@")
+    return ", ".join(f"{name} {value:.4g}" for name, value in measured.items() if name.startswith(wanted))
+
+
+def _contiguous(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
+
+
+@contextlib.contextmanager
+def _own_random_state(device: torch.device) -> Iterator[None]:
+    """Two runs in one process share no random state: torch's is put back as it was."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        yield
+
+
+__all__ = ["Diverged", "build_evaluator", "build_training", "evaluation_fakes", "run_cell", "total_steps"]

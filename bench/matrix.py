@@ -1,0 +1,233 @@
+"""What a user asks for: a YAML file, validated, and expanded into cells."""
+
+import dataclasses
+import itertools
+import typing
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from .errors import UserError, nearest
+from .registries import augmentations, backbones, domains, extractors, strategies
+
+SHIPPED = Path(__file__).parent / "matrices"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class BackboneChoice(_Section):
+    """Which networks, at which resolution in pixels and width in channels (the backbone's default if left out)."""
+
+    name: str = "dcgan"
+    resolution: int = Field(32, gt=0)
+    width: int = Field(32, gt=0)
+
+
+class SourceChoice(_Section):
+    """The source domain, and how its model is trained where none is shipped, cached or given.
+
+    ``model`` may be the folder of an imported or pretrained artefact.
+    """
+
+    domain: str
+    kimg: float = Field(100, gt=0)
+    batch: int = Field(64, gt=0)
+    seed: int = Field(0, ge=0)
+    model: str | None = None
+
+
+class Target(_Section):
+    """A target domain; ``source`` overrides the matrix's."""
+
+    domain: str
+    source: SourceChoice | None = None
+
+
+class StrategyChoice(_Section):
+    """A strategy and the hyper-parameters to set; a list of values makes a grid."""
+
+    name: str
+    params: dict[str, Any] = {}
+
+
+class Budget(_Section):
+    """How much is trained: thousand real images shown, in batches."""
+
+    kimg: float = Field(gt=0)
+    batch: int = Field(64, gt=0)
+
+
+class Evaluation(_Section):
+    """How it is measured: evenly spaced ``points`` after the one at 0 kimg, with so many fakes and real images."""
+
+    extractor: str = "efficientnet-lite0-64"
+    points: int = Field(5, gt=0)
+    fakes: int = Field(500, gt=1)
+    reals: int = Field(1000, gt=1)
+    protocol: Literal["held-out", "literature"] = "held-out"
+
+
+class Matrix(_Section):
+    """A benchmark: every strategy on every target, with every number of shots and every seed."""
+
+    name: str
+    backbone: BackboneChoice = BackboneChoice()
+    source: SourceChoice
+    targets: list[Target] = Field(min_length=1)
+    shots: list[Annotated[int, Field(gt=0)]] = Field(min_length=1)
+    seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1)
+    strategies: list[StrategyChoice] = Field(min_length=1)
+    augment: list[str] = ["none"]
+    optimisation: dict[str, Any] = {}
+    budget: Budget
+    evaluation: Evaluation = Evaluation()
+    precision: Literal["float32", "bfloat16"] = "float32"
+    timeout_minutes: float = Field(240, gt=0)
+    """A cell that takes longer is stopped and recorded as ``timeout``."""
+
+    @field_validator("backbone", mode="before")
+    @classmethod
+    def _backbone_name(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+    @field_validator("source", mode="before")
+    @classmethod
+    def _source_name(cls, value: Any) -> Any:
+        return {"domain": value} if isinstance(value, str) else value
+
+    @field_validator("targets", mode="before")
+    @classmethod
+    def _target_names(cls, value: Any) -> Any:
+        return [{"domain": item} if isinstance(item, str) else item for item in _as_list(value)]
+
+    @field_validator("shots", "augment", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return _as_list(value)
+
+    @field_validator("seeds", mode="before")
+    @classmethod
+    def _seed_count(cls, value: Any) -> Any:
+        return list(range(value)) if isinstance(value, int) and not isinstance(value, bool) else value
+
+    @field_validator("strategies", mode="before")
+    @classmethod
+    def _strategy_names(cls, value: Any) -> Any:
+        """``finetune`` or ``{l2-sp: {strength: [0.01, 0.1]}}``."""
+        choices = []
+        for item in _as_list(value):
+            if isinstance(item, dict) and len(item) == 1 and "name" not in item:
+                ((name, params),) = item.items()
+                item = {"name": name, "params": params or {}}
+            choices.append({"name": item} if isinstance(item, str) else item)
+        return choices
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> Self:
+        backbones.entry(self.backbone.name)
+        extractors.entry(self.evaluation.extractor)
+        for name in self.augment:
+            augmentations.entry(name)
+        for choice in self.strategies:
+            strategies.entry(choice.name)
+        for domain in [self.source.domain, *(target.domain for target in self.targets)]:
+            domains.entry(domain.partition(":")[0])
+        return self
+
+    def source_of(self, target: Target) -> SourceChoice:
+        return target.source or self.source
+
+    def variants(self) -> list[tuple[str, dict[str, Any]]]:
+        """Each strategy with each point of its hyper-parameter grid, checked against its declared fields."""
+        found = []
+        for choice in self.strategies:
+            params = check_params(choice.name, choice.params)
+            grid = [values if isinstance(values, list) else [values] for values in params.values()]
+            found += [(choice.name, dict(zip(params, point, strict=True))) for point in itertools.product(*grid)]
+        return found
+
+
+def _as_list(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]
+
+
+def load_matrix(name: str) -> Matrix:
+    """A shipped matrix by name, or one from a YAML file. Raises ``UserError`` that says what is wrong and where."""
+    path = SHIPPED / f"{name}.yaml"
+    if name.endswith((".yaml", ".yml")):
+        path = Path(name)
+    elif not path.is_file():
+        shipped = [p.stem for p in SHIPPED.glob("*.yaml")]
+        raise UserError(f"unknown matrix {name!r}; {nearest(name, shipped)} (or give a path ending in .yaml)")
+    if not path.is_file():
+        raise UserError(f"{path}: no such file")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: must be a mapping with keys such as targets, strategies, budget")
+    return parse_matrix({"name": path.stem, **content}, str(path))
+
+
+def parse_matrix(content: dict[str, Any], where: str) -> Matrix:
+    """Validate a mapping. Raises ``UserError`` with one line for the first mistake."""
+    try:
+        return Matrix.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "matrix"
+        if first["type"] == "extra_forbidden":
+            known = _known_keys(first["loc"])
+            raise UserError(f"{where}: unknown key {place!r}; {nearest(str(first['loc'][-1]), known)}") from error
+        raise UserError(f"{where}: {place}: {first['msg']} (got {first['input']!r:.80})") from error
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from error
+
+
+def _known_keys(location: tuple[int | str, ...]) -> list[str]:
+    """The keys that the section holding the misspelt one has."""
+    section: Any = Matrix
+    for part in location[:-1]:
+        if isinstance(part, str) and part in section.model_fields:
+            hint = section.model_fields[part].annotation
+            section = next(
+                (t for t in [hint, *typing.get_args(hint)] if isinstance(t, type) and issubclass(t, _Section)), section
+            )
+    return list(section.model_fields)
+
+
+def check_params(strategy: str, params: dict[str, Any]) -> dict[str, Any]:
+    """The hyper-parameters, converted to the declared types.
+
+    Raises ``UserError`` for an unknown name or a value (or list element) of another type.
+    """
+    if not params:
+        return {}
+    kind = strategies.get(strategy)
+    fields = {f.name: f for f in dataclasses.fields(kind)}
+    checked: dict[str, Any] = {}
+    for name, value in params.items():
+        if name not in fields:
+            raise UserError(f"strategy {strategy!r} has no hyper-parameter {name!r}; {nearest(name, fields)}")
+        expected = typing.get_type_hints(kind)[name]
+        values = [_of_type(v, expected, f"{strategy}.{name}") for v in _as_list(value)]
+        choices = fields[name].metadata.get("choices")
+        if choices and isinstance(choices[0], str) and set(values) - set(choices):
+            raise UserError(f"{strategy}.{name} is one of {', '.join(choices)}, not {value!r}")
+        checked[name] = values if isinstance(value, list) else values[0]
+    return checked
+
+
+def _of_type(value: Any, expected: Any, where: str) -> Any:
+    if expected is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    kinds = typing.get_args(expected) or (expected,)
+    classes = tuple(type(k) if not isinstance(k, type) else k for k in kinds)
+    if not isinstance(value, classes) or (isinstance(value, bool) and bool not in classes):
+        raise UserError(f"{where} must be {getattr(expected, '__name__', expected)}, not {value!r}")
+    return value

@@ -1,0 +1,91 @@
+"""The training loop: steps of a strategy on shots, with a clock that counts nothing else."""
+
+import time
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..strategies.base import Setup, Strategy, to_float
+
+CHECK_EVERY = 50
+"""Steps between two looks at whether the losses are finite (each look synchronises the device)."""
+
+
+class Diverged(Exception):
+    """A loss or a weight is no longer finite."""
+
+
+class Training:
+    """A prepared strategy, how far it is, and everything that an exact resume needs.
+
+    The batches are drawn with replacement from the shots on the device; the order depends on the repetition's seed
+    only, so all strategies see the same images.
+    """
+
+    def __init__(self, strategy: Strategy, setup: Setup):
+        self.strategy = strategy
+        self.setup = setup
+        self.step = 0
+        self.seconds = 0.0
+        self.order = torch.Generator(setup.device).manual_seed(setup.seed("data-order"))
+        torch.manual_seed(setup.seed("global"))
+        strategy.prepare(setup)
+        torch.manual_seed(setup.seed("global"))
+
+    @property
+    def kimg(self) -> float:
+        return self.step * self.setup.batch / 1000
+
+    def advance(self, until: int) -> dict[str, float]:
+        """Train up to step ``until``; returns the last losses. Raises ``Diverged`` when one is not finite."""
+        losses: dict[str, Tensor] = {}
+        synchronise(self.setup.device)
+        started = time.perf_counter()
+        try:
+            while self.step < until:
+                losses = self.strategy.step(self.batch())
+                self.step += 1
+                if self.step % CHECK_EVERY == 0 or self.step == until:
+                    _require_finite(losses, self.step)
+            synchronise(self.setup.device)
+        finally:
+            self.seconds += time.perf_counter() - started
+        return {f"loss_{name}": float(value) for name, value in losses.items()}
+
+    def batch(self) -> Tensor:
+        shots = self.setup.shots
+        chosen = torch.randint(len(shots), (self.setup.batch,), generator=self.order, device=shots.device)
+        return to_float(shots[chosen])
+
+    def state_dict(self) -> dict[str, Any]:
+        state = {
+            "strategy": self.strategy.state_dict(),
+            "step": self.step,
+            "seconds": self.seconds,
+            "order": self.order.get_state(),
+            "global": torch.get_rng_state(),
+        }
+        if self.setup.device.type == "cuda":
+            state["cuda"] = torch.cuda.get_rng_state(self.setup.device)
+        return state
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.strategy.load_state_dict(state["strategy"])
+        self.step, self.seconds = state["step"], state["seconds"]
+        self.order.set_state(state["order"])
+        torch.set_rng_state(state["global"])
+        if self.setup.device.type == "cuda":
+            torch.cuda.set_rng_state(state["cuda"], self.setup.device)
+
+
+def synchronise(device: torch.device) -> None:
+    """Wait for the device, so that a clock read next is true."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def _require_finite(losses: dict[str, Tensor], step: int) -> None:
+    if losses and not torch.isfinite(torch.stack([value.float() for value in losses.values()])).all():
+        values = ", ".join(f"{name} {float(value):g}" for name, value in losses.items())
+        raise Diverged(f"a loss is not finite at step {step}: {values}")
