@@ -3,7 +3,7 @@
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from .digest import source_digest
 
@@ -35,7 +35,7 @@ class Cell:
     """At most so many reference images (and as many validation images) are used."""
     points: int
     """Evaluations after the one at 0 kimg, evenly spaced; the last is at the full budget."""
-    protocol: str
+    protocol: Literal["held-out", "literature"]
     precision: str
     seed: int
     domain_options: dict[str, Any] = field(default_factory=dict)

@@ -75,7 +75,7 @@ class Matrix(_Section):
     """A benchmark: every strategy on every target, with every number of shots and every seed."""
 
     name: str
-    backbone: BackboneChoice = BackboneChoice()
+    backbone: BackboneChoice = Field(default_factory=lambda: BackboneChoice.model_validate({}))
     source: SourceChoice
     targets: list[Target] = Field(min_length=1)
     shots: list[Annotated[int, Field(gt=0)]] = Field(min_length=1)
@@ -84,7 +84,7 @@ class Matrix(_Section):
     augment: list[str] = ["none"]
     optimisation: dict[str, Any] = {}
     budget: Budget
-    evaluation: Evaluation = Evaluation()
+    evaluation: Evaluation = Field(default_factory=lambda: Evaluation.model_validate({}))
     precision: Literal["float32", "bfloat16"] = "float32"
     timeout_minutes: float = Field(240, gt=0)
     """A cell that takes longer is stopped and recorded as ``timeout``."""

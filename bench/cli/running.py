@@ -1,0 +1,250 @@
+"""``graftbench pretrain``, ``plan``, ``run`` and ``status``: making a benchmark."""
+
+import time
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from . import app
+
+if TYPE_CHECKING:
+    from ..cell import Cell
+    from ..matrix import Matrix
+    from ..planning import Plan
+    from ..store import Store
+
+MatrixName = Annotated[str, typer.Argument(help="a shipped matrix (quick, cpu, …) or a YAML file")]
+StorePath = Annotated[Path | None, typer.Option("--store", help="folder of the results; runs/<matrix> if left out")]
+Plugins = Annotated[list[Path], typer.Option("--plugin", help="a Python file that registers your own components")]
+Only = Annotated[list[str], typer.Option("--strategy", help="this strategy instead of the matrix's (repeatable)")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N")]
+
+
+@app.command()
+def run(
+    matrix: MatrixName,
+    store: StorePath = None,
+    jobs: Annotated[int, typer.Option(min=1, help="cells that run side by side")] = 1,
+    device: Device = "auto",
+    plugin: Plugins = [],
+    strategy: Only = [],
+    retry: Annotated[bool, typer.Option(help="run cells again that ended otherwise than ok")] = False,
+    report: Annotated[bool, typer.Option(help="write the report at the end")] = True,
+):
+    """Train and measure what a matrix asks for and is not stored yet; then write the report."""
+    from ..environment import describe_environment
+    from ..files import write_atomically, write_json
+    from ..planning import plan_matrix
+    from ..plugins import load_plugins
+    from ..store import Store
+
+    load_plugins(plugin)
+    asked = _load(matrix, strategy)
+    opened = Store(store or Path("runs") / asked.name, create=True)
+    plan = plan_matrix(asked)
+    if plan.to_pretrain:
+        _pretrain_missing(plan, asked, device)
+        plan = plan_matrix(asked)
+    for cell in plan.cells:
+        opened.add(cell)
+    if not strategy:
+        import yaml
+
+        write_atomically(opened.root / "matrix.yaml", yaml.safe_dump(asked.model_dump(mode="json"), sort_keys=False))
+    pending = [cell for cell in plan.cells if _is_pending(opened, cell, retry)]
+    _say_notes(plan)
+    if not pending:
+        _say(f"nothing to do: all {len(plan.cells)} cells of {asked.name} are in {opened.root}")
+    else:
+        write_json(opened.root / "environment.json", describe_environment())
+        _run_cells(opened, asked, plan, pending, jobs, device, plugin)
+    if report and (pending or not (opened.report / "index.html").exists()):
+        from .reporting import write_store_report
+
+        write_store_report(opened)
+    ended = Counter(opened.status(cell.key) for cell in plan.cells)
+    if pending:
+        _say(", ".join(f"{count} {status}" for status, count in ended.most_common()))
+        for cell in plan.cells:
+            if opened.status(cell.key) != "ok":
+                _say_failure(opened, cell)
+    if report:
+        _say(f"report: {(opened.report / 'index.html').resolve()}")
+    if ended["ok"] < len(plan.cells):
+        raise typer.Exit(1)
+
+
+@app.command()
+def plan(matrix: MatrixName, store: StorePath = None, plugin: Plugins = [], strategy: Only = []):
+    """Show what a matrix asks for, what is stored of it already, and what it takes, without running anything."""
+    from ..planning import plan_matrix
+    from ..plugins import load_plugins
+    from ..store import Store
+
+    load_plugins(plugin)
+    asked = _load(matrix, strategy)
+    planned = plan_matrix(asked)
+    root = store or Path("runs") / asked.name
+    opened = Store(root) if root.exists() else None
+    states = Counter(opened.status(cell.key) if opened else "missing" for cell in planned.cells)
+    _say(f"{asked.name}: {len(planned.cells) + planned.waiting} cells")
+    for status, count in states.most_common():
+        _say(f"  {status}: {count}")
+    for spec in planned.to_pretrain:
+        _say(f"  source to pretrain first: {spec.name} ({spec.kimg:g} kimg); {planned.waiting} cells wait for sources")
+    _say_notes(planned)
+
+
+@app.command()
+def status(store: Annotated[Path, typer.Argument(help="folder of a benchmark")]):
+    """Show how the cells of a store ended."""
+    from ..store import Store, read_status
+
+    opened = Store(store)
+    states = {key: read_status(opened.folder(key)) for key in opened.cell_keys()}
+    counts = Counter(state["status"] for state in states.values())
+    _say(f"{opened.root}: {len(states)} cells")
+    for name, count in counts.most_common():
+        _say(f"  {name}: {count}")
+    for key, state in states.items():
+        if state["status"] not in ("ok", "missing"):
+            _say(f"  {key} {state['status']}: {state['reason']}")
+
+
+@app.command()
+def pretrain(
+    domain: Annotated[str, typer.Argument(help="source domain")],
+    out: Annotated[Path | None, typer.Option(help="folder of the artefact; the cache if left out")] = None,
+    backbone: str = "dcgan",
+    resolution: int = 32,
+    width: int = 32,
+    kimg: Annotated[float, typer.Option(help="thousand images shown")] = 100,
+    batch: int = 64,
+    seed: int = 0,
+    kind: Annotated[str, typer.Option(help="gan or vae")] = "gan",
+    extractor: str = "efficientnet-lite0-64",
+    device: Device = "auto",
+):
+    """Train a source model, or go on with an interrupted training."""
+    from ..errors import UserError
+    from ..files import cache_root
+    from ..source import SourceSpec
+
+    if kind not in ("gan", "vae"):
+        raise UserError(f"--kind is gan or vae, not {kind!r}")
+    spec = SourceSpec(kind, backbone, resolution, width, domain, kimg, batch, seed)  # type: ignore[arg-type]
+    _pretrain(spec, out or cache_root() / "sources" / spec.name, extractor, device)
+
+
+def _load(name: str, only: list[str]) -> "Matrix":
+    from ..matrix import StrategyChoice, load_matrix
+    from ..registries import strategies
+
+    matrix = load_matrix(name)
+    if not only:
+        return matrix
+    for each in only:
+        strategies.entry(each)
+    stated = {choice.name: choice for choice in matrix.strategies}
+    return matrix.model_copy(update={"strategies": [stated.get(n, StrategyChoice(name=n)) for n in only]})
+
+
+def _is_pending(store: "Store", cell: "Cell", retry: bool) -> bool:
+    state = store.status(cell.key)
+    return state == "missing" or (retry and state != "ok")
+
+
+def _run_cells(
+    store: "Store", matrix: "Matrix", plan: "Plan", pending: list, jobs: int, device: str, plugins: list[Path]
+) -> None:
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    from ..executors.local import Job, run_local
+
+    cells = {store.folder(cell.key): cell for cell in pending}
+    work = []
+    for folder, cell in cells.items():
+        arguments = ["--references", str(store.references), "--device", device]
+        if cell.key in plan.sources:
+            arguments += ["--source", str(plan.sources[cell.key])]
+        for path in plugins:
+            arguments += ["--plugin", str(path)]
+        work.append(Job(folder, tuple(arguments), matrix.timeout_minutes * 60))
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, speed_estimate_period=600) as progress:
+        total = sum(cell.points + 1 for cell in pending)
+        task = progress.add_task("evaluations", total=total)
+        shown = 0.0
+
+        def watch(finished: list[Job], running: list[Job]) -> None:
+            nonlocal shown
+            if running and time.monotonic() - shown < 1:
+                return
+            shown = time.monotonic()
+            done = sum(cells[job.folder].points + 1 for job in finished)
+            done += sum(_points_done(job.folder) for job in running)
+            names = ", ".join(f"{c.label} {c.target}@{c.shots}" for c in (cells[job.folder] for job in running))
+            text = f"{len(finished)}/{len(pending)} cells · {names}"
+            progress.update(task, completed=done, description=text[:70])
+
+        run_local(work, jobs, watch)
+
+
+def _points_done(folder: Path) -> int:
+    curve = folder / "curve.jsonl"
+    return curve.read_bytes().count(b"\n") if curve.exists() else 0
+
+
+def _pretrain_missing(plan: "Plan", matrix: "Matrix", device: str) -> None:
+    from ..files import cache_root
+
+    for spec in plan.to_pretrain:
+        _say(f"the source model {spec.name} is neither shipped nor cached; training it first ({spec.kimg:g} kimg)")
+        _pretrain(spec, cache_root() / "sources" / spec.name, matrix.evaluation.extractor, device)
+
+
+def _pretrain(spec, folder: Path, extractor: str, device: str) -> None:
+    from ..devices import choose_device
+    from ..pretrain import pretrain as train_source
+
+    kid, fid = f"kid@{extractor}", f"fid@{extractor}"
+    train_source(
+        spec,
+        folder,
+        choose_device(device),
+        extractor,
+        lambda point: _say(f"  {point['kimg']:8.2f} kimg  KID {point[kid]:.4f}  FID {point[fid]:.1f}"),
+    )
+    _say(f"source model: {folder.resolve()}")
+
+
+def _say_notes(plan: "Plan") -> None:
+    for note in dict.fromkeys(plan.notes):
+        _say(f"note: {note}")
+
+
+def _say_failure(store: "Store", cell: "Cell") -> None:
+    from ..store import read_status
+
+    state = read_status(store.folder(cell.key))
+    log = store.folder(cell.key) / "log.txt"
+    _say(f"{state['status']}: {cell.label} on {cell.target}@{cell.shots}, seed {cell.seed}: {state['reason']} ({log})")
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)

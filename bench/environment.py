@@ -1,0 +1,40 @@
+"""What a store records of the code and the machine that made it."""
+
+import importlib.metadata
+import os
+import platform
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from .devices import cpu_name
+
+
+def describe_environment() -> dict[str, Any]:
+    """Versions of all installed packages, commit of the suite (and whether it was changed), and the machine."""
+    packages = {d.metadata["Name"]: d.version for d in importlib.metadata.distributions() if d.metadata["Name"]}
+    return {
+        "graftbench": importlib.metadata.version("graftbench") if "graftbench" in packages else "uninstalled",
+        **commit(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpu": cpu_name(),
+        "cores": os.cpu_count(),
+        "packages": dict(sorted(packages.items())),
+    }
+
+
+def commit() -> dict[str, Any]:
+    """Commit and dirtiness of the checkout that the suite runs from; empty for an installed wheel."""
+    folder = Path(__file__).resolve().parent.parent
+    if not (folder / ".git").exists():
+        return {"commit": "", "dirty": False}
+    return {"commit": _git(folder, "rev-parse", "HEAD"), "dirty": bool(_git(folder, "status", "--porcelain"))}
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    try:
+        result = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError) as error:
+        return f"unknown ({type(error).__name__})"
+    return result.stdout.strip()

@@ -1,0 +1,129 @@
+"""From a matrix to the cells it asks for, with every mistake found before anything is trained."""
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .cell import Cell
+from .errors import UserError, nearest
+from .matrix import Matrix, SourceChoice, Target
+from .registries import augmentations, strategies
+from .source import SourceSpec, find_source, read_spec, source_sha256
+
+
+@dataclass
+class Plan:
+    """The cells of a matrix, the source models they start from, and what is said about them."""
+
+    cells: list[Cell] = field(default_factory=list)
+    sources: dict[str, Path] = field(default_factory=dict)
+    """Folder of the source artefact by cell key."""
+    to_pretrain: list[SourceSpec] = field(default_factory=list)
+    """Source models that are neither shipped nor cached; cells that need them are not in ``cells`` yet."""
+    waiting: int = 0
+    """How many cells wait for those."""
+    notes: list[str] = field(default_factory=list)
+
+
+def plan_matrix(matrix: Matrix) -> Plan:
+    """Expand a matrix. Raises ``UserError`` for what cannot be run."""
+    from ..datasets import open_domain
+    from .backbones import make_backbone
+
+    backbone = make_backbone(matrix.backbone.name, matrix.backbone.resolution, matrix.backbone.width)
+    known = [f.name for f in dataclasses.fields(backbone.defaults)]
+    for name in matrix.optimisation:
+        if name not in known:
+            raise UserError(f"optimisation has no setting {name!r}; {nearest(name, known)}")
+    for target in matrix.targets:
+        domain = open_domain(target.domain)
+        available = domain.sizes()["shots"]
+        if max(matrix.shots) > available:
+            raise UserError(f"{target.domain!r} has {available} images to draw shots from, not {max(matrix.shots)}")
+    plan = Plan()
+    for name, params in matrix.variants():
+        kind = strategies.get(name)
+        for augment in _augmentations(matrix, name, kind, plan):
+            for target in matrix.targets:
+                _add_cells(matrix, plan, kind, name, params, augment, target)
+    keys = [cell.key for cell in plan.cells]
+    if len(set(keys)) != len(keys):
+        raise UserError("the matrix names the same cell twice; remove the repeated strategy, target, shots or seed")
+    return plan
+
+
+def _augmentations(matrix: Matrix, name: str, kind: Any, plan: Plan) -> list[str]:
+    """The augmentations that make sense for a strategy; the others are noted, once each."""
+    if not kind.trains:
+        return ["none"]
+    fitting = [a for a in matrix.augment if kind.any_augmentation or augmentations.get(a).keeps_distribution]
+    if left_out := [a for a in matrix.augment if a not in fitting]:
+        plan.notes.append(f"{name} is not crossed with {', '.join(left_out)}: it would learn the augmented images")
+    return fitting
+
+
+def _add_cells(matrix: Matrix, plan: Plan, kind: Any, name: str, params: dict, augment: str, target: Target) -> None:
+    choice = matrix.source_of(target)
+    folder, sha256 = None, ""
+    if kind.source_kind is not None:
+        spec = source_spec(matrix, choice, kind.source_kind)
+        folder = Path(choice.model) if choice.model else find_source(spec)
+        if folder is None:
+            if spec not in plan.to_pretrain:
+                plan.to_pretrain.append(spec)
+            plan.waiting += len(matrix.shots) * len(matrix.seeds)
+            return
+        _require_fitting(folder, matrix, kind.source_kind)
+        sha256 = source_sha256(folder)
+    for shots in matrix.shots:
+        for seed in matrix.seeds:
+            cell = Cell(
+                backbone=matrix.backbone.name,
+                resolution=matrix.backbone.resolution,
+                width=matrix.backbone.width,
+                source=choice.domain,
+                source_sha256=sha256,
+                target=target.domain,
+                shots=shots,
+                strategy=name,
+                params=params,
+                augment=augment,
+                kimg=matrix.budget.kimg,
+                batch=matrix.budget.batch,
+                optimisation=matrix.optimisation,
+                extractor=matrix.evaluation.extractor,
+                fakes=matrix.evaluation.fakes,
+                reals=matrix.evaluation.reals,
+                points=matrix.evaluation.points,
+                protocol=matrix.evaluation.protocol,
+                precision=matrix.precision,
+                seed=seed,
+            ).with_digest()
+            plan.cells.append(cell)
+            if folder is not None:
+                plan.sources[cell.key] = folder
+
+
+def source_spec(matrix: Matrix, choice: SourceChoice, kind: Any) -> SourceSpec:
+    return SourceSpec(
+        kind=kind,
+        backbone=matrix.backbone.name,
+        resolution=matrix.backbone.resolution,
+        width=matrix.backbone.width,
+        domain=choice.domain,
+        kimg=choice.kimg,
+        batch=choice.batch,
+        seed=choice.seed,
+    )
+
+
+def _require_fitting(folder: Path, matrix: Matrix, kind: str) -> None:
+    spec = read_spec(folder)
+    wanted = {"kind": kind, **matrix.backbone.model_dump()}
+    wanted["backbone"] = wanted.pop("name")
+    wrong = [
+        f"{name} {spec.get(name)!r} instead of {value!r}" for name, value in wanted.items() if spec.get(name) != value
+    ]
+    if wrong:
+        raise UserError(f"{folder}: this source model has {', '.join(wrong)}")

@@ -1,0 +1,77 @@
+"""Training a source model: the fresh GAN (or VAE) of the suite on all images of the source domain."""
+
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..datasets import evaluation_images, open_domain
+from ..strategies.base import Setup
+from .augment import make_augmentation
+from .backbones import make_backbone
+from .checkpoint import load_checkpoint, remove_checkpoints, save_checkpoint
+from .experiment import total_steps
+from .files import cache_root
+from .metrics.evaluator import Evaluator
+from .registries import extractors, strategies
+from .seeds import seed_for
+from .source import SourceSpec, save_source
+from .train import Training
+
+log = logging.getLogger(__name__)
+
+STRATEGY = {"gan": "scratch", "vae": "vae"}
+POINTS = 10
+FAKES = REALS = 1000
+
+
+def pretrain(
+    spec: SourceSpec,
+    folder: Path,
+    device: torch.device,
+    extractor: str,
+    watch: Callable[[dict[str, Any]], None] = lambda point: None,
+) -> list[dict[str, Any]]:
+    """Train the source model that ``spec`` describes into ``folder``; returns its learning curve.
+
+    An interrupted training goes on from its last checkpoint. ``watch`` is called with each point of the curve.
+    """
+    domain = open_domain(spec.domain)
+    images = domain.images("shots", spec.resolution).to(device)
+    backbone = make_backbone(spec.backbone, spec.resolution, spec.width)
+    strategy = strategies.get(STRATEGY[spec.kind])()
+    setup = Setup(
+        backbone=backbone,
+        optimisation=type(backbone).defaults,
+        shots=images,
+        augmentation=make_augmentation("none", from_source=False),
+        batch=spec.batch,
+        steps=total_steps(spec.kimg, spec.batch),
+        device=device,
+        seed=lambda axis: seed_for("source", axis, spec.seed),
+    )
+    validation = evaluation_images(domain, "validation", "held-out", spec.resolution, REALS)
+    evaluator = Evaluator(
+        extractors.get(extractor)(extractor), images[:100], validation, validation, FAKES, cache_root() / "features"
+    )
+    training = Training(strategy, setup)
+    curve: list[dict[str, Any]] = []
+    if state := load_checkpoint(folder):
+        training.load_state_dict(state["training"])
+        curve = state["curve"]
+    for point in range(len(curve), POINTS + 1):
+        training.advance(round(setup.steps * point / POINTS))
+        rng = torch.Generator(device).manual_seed(seed_for("source", "evaluation", spec.seed))
+        measured = evaluator.evaluate(strategy.sample(FAKES, rng), full=False)
+        wanted = {name: measured[name] for name in (f"kid@{extractor}", f"fid@{extractor}")}
+        curve.append({"kimg": training.kimg, **wanted})
+        log.info("%s", json.dumps(curve[-1]))
+        watch(curve[-1])
+        save_checkpoint(folder, {"training": training.state_dict(), "curve": curve})
+    about = {**vars(spec), "strategy": STRATEGY[spec.kind], "licence": domain.about.licence}
+    save_source(folder, about, strategy.networks(), curve)
+    remove_checkpoints(folder)
+    return curve

@@ -1,0 +1,134 @@
+"""The folder of a benchmark: what was asked for, a folder per cell, and the rows read from them.
+
+<store>/matrix.yaml  environment.json
+        cells/<key>/  spec.json  status.json  curve.jsonl  final.json  samples.png  generator.safetensors  log.txt
+        references/   grids of real images
+        rows.parquet  curves.parquet       derived, rebuilt by whoever reads
+        report/
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from .cell import Cell
+from .errors import UserError
+from .files import replacing, write_atomically, write_json
+
+STATUSES = ("ok", "failed", "diverged", "timeout", "killed", "out-of-memory")
+"""How a cell can end; a cell that was asked for and has not ended is ``missing``."""
+
+
+class Store:
+    """A benchmark's folder. Raises ``UserError`` if the path is a file or, unless ``create``, no store."""
+
+    def __init__(self, root: Path, *, create: bool = False):
+        self.root = Path(root)
+        if self.root.exists() and not self.root.is_dir():
+            raise UserError(f"{self.root}: is a file; a store is a folder")
+        if create:
+            self.cells.mkdir(parents=True, exist_ok=True)
+        elif not self.cells.is_dir():
+            raise UserError(f"{self.root}: no benchmark is stored here; `graftbench run` makes one")
+
+    @property
+    def cells(self) -> Path:
+        return self.root / "cells"
+
+    @property
+    def references(self) -> Path:
+        return self.root / "references"
+
+    @property
+    def report(self) -> Path:
+        return self.root / "report"
+
+    def folder(self, key: str) -> Path:
+        return self.cells / key
+
+    def add(self, cell: Cell) -> None:
+        """Record that a cell is asked for; a cell that is there already is left as it is."""
+        spec = self.folder(cell.key) / "spec.json"
+        if not spec.exists():
+            write_atomically(spec, cell.canonical() + "\n")
+
+    def status(self, key: str) -> str:
+        return read_status(self.folder(key))["status"]
+
+    def is_done(self, key: str) -> bool:
+        return self.status(key) == "ok"
+
+    def cell_keys(self) -> list[str]:
+        return sorted(path.name for path in self.cells.iterdir() if (path / "spec.json").is_file())
+
+
+def read_status(folder: Path) -> dict[str, Any]:
+    """How the cell in ``folder`` ended, and why; ``missing`` if it has not."""
+    path = folder / "status.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"status": "missing", "reason": ""}
+
+
+def write_status(folder: Path, status: str, reason: str = "", **facts: Any) -> None:
+    """Record how a cell ended. ``facts`` are what the row says of the machine and the code."""
+    assert status in STATUSES, status
+    write_json(folder / "status.json", {"status": status, "reason": reason, **facts})
+
+
+def read_rows(store: Store) -> pd.DataFrame:
+    """One row per cell that was asked for, whatever became of it; also kept as ``rows.parquet``."""
+    rows = pd.DataFrame([_row(store.folder(key)) for key in store.cell_keys()])
+    _keep(rows, store.root / "rows.parquet")
+    return rows
+
+
+def read_curves(store: Store) -> pd.DataFrame:
+    """One row per cell and evaluation, in order; also kept as ``curves.parquet``."""
+    points = []
+    for key in store.cell_keys():
+        path = store.folder(key) / "curve.jsonl"
+        if path.is_file():
+            lines = path.read_text(encoding="utf-8").splitlines()
+            points += [{"key": key, **json.loads(line)} for line in lines]
+    curves = pd.DataFrame(points) if points else pd.DataFrame(columns=["key", "kimg", "seconds"])
+    _keep(curves, store.root / "curves.parquet")
+    return curves
+
+
+def _row(folder: Path) -> dict[str, Any]:
+    cell = Cell.from_json((folder / "spec.json").read_text(encoding="utf-8"))
+    final = folder / "final.json"
+    status = read_status(folder)
+    return {
+        "key": folder.name,
+        "backbone": cell.backbone,
+        "resolution": cell.resolution,
+        "width": cell.width,
+        "source": cell.source,
+        "target": cell.target,
+        "shots": cell.shots,
+        "strategy": cell.strategy,
+        "label": cell.label,
+        "params": json.dumps(cell.params, sort_keys=True),
+        "augment": cell.augment,
+        "reference": cell.strategy in REFERENCE_LINES,
+        "seed": cell.seed,
+        "kimg": cell.kimg,
+        "batch": cell.batch,
+        "extractor": cell.extractor,
+        "protocol": cell.protocol,
+        "precision": cell.precision,
+        "digest": cell.digest,
+        **status,
+        **(json.loads(final.read_text(encoding="utf-8")) if final.is_file() and status["status"] == "ok" else {}),
+    }
+
+
+REFERENCE_LINES = frozenset({"source-only"})
+"""Strategies that are shown beside the others but never ranked."""
+
+
+def _keep(frame: pd.DataFrame, path: Path) -> None:
+    with replacing(path) as temporary:
+        frame.to_parquet(temporary, index=False)
