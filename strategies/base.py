@@ -52,11 +52,16 @@ def tunable(
     high: float | None = None,
     log: bool = False,
     choices: tuple[Any, ...] | None = None,
+    searched: bool = True,
 ) -> Any:
-    """A dataclass field for a hyper-parameter with its search range (or its choices)."""
+    """A dataclass field for a hyper-parameter with its search range (or its choices).
+
+    ``searched=False`` keeps it out of the random search: it can be set in a matrix, but is not drawn.
+    """
     if (choices is None) == (low is None or high is None):
         raise TypeError("give either low and high, or choices")
-    return dataclasses.field(default=default, metadata={"low": low, "high": high, "log": log, "choices": choices})
+    metadata = {"low": low, "high": high, "log": log, "choices": choices, "searched": searched}
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 @dataclass
