@@ -3,6 +3,7 @@
 import torch
 from graftbench.strategies.tiny import tiny_batch, tiny_setup
 from graftbench.strategies.vae import VAE, gaussian_nll, kl_to_prior
+from graftbench.strategies.vae_finetune import VAEFineTune
 from torch.distributions import Independent, Normal, kl_divergence
 
 
@@ -53,3 +54,14 @@ def test_more_weight_on_the_prior_brings_the_posterior_nearer_to_it():
         strategy.prepare(setup)
         divergence[beta] = [strategy.step(tiny_batch(setup, step))["kl"] for step in range(80)][-1]
     assert divergence[10.0] < divergence[0.1] / 2
+
+
+def test_fine_tuning_starts_from_both_networks_of_the_source_vae():
+    setup = tiny_setup()
+    strategy = VAEFineTune()
+    strategy.prepare(setup)
+    for role in ("generator", "encoder"):
+        network, source = getattr(strategy, role), setup.source.networks[role]
+        assert all(torch.equal(tensor, source[name]) for name, tensor in network.state_dict().items())
+    strategy.step(tiny_batch(setup, 0))
+    assert all(not torch.equal(w, setup.source.networks["encoder"][n]) for n, w in strategy.encoder.named_parameters())
