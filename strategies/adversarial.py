@@ -115,7 +115,7 @@ class AdversarialStrategy(Strategy):
             loss = self.discriminator_loss(real_logits, fake_logits) + self.discriminator_penalty(real)
         losses = {"discriminator": loss.detach()}
         if regularise:
-            (gradient,) = torch.autograd.grad(real_logits.sum(), real, create_graph=True)
+            (gradient,) = torch.autograd.grad(real_logits.view(len(real), -1).mean(1).sum(), real, create_graph=True)
             r1 = gradient.square().sum() / len(real)
             losses["r1"] = r1.detach()
             loss = loss + optimisation.r1_gamma / 2 * optimisation.r1_every * r1
@@ -145,8 +145,11 @@ class AdversarialStrategy(Strategy):
 
     @staticmethod
     def _descend(loss: Tensor, optimiser: torch.optim.Optimizer) -> None:
-        """One optimiser step; gradients are computed for its parameters only, not for the other network's."""
-        parameters = [p for group in optimiser.param_groups for p in group["params"]]
+        """One optimiser step; gradients are computed for its parameters only, not for the other network's.
+
+        A strategy with phases may switch ``requires_grad`` of some off: those keep their value.
+        """
+        parameters = [p for group in optimiser.param_groups for p in group["params"] if p.requires_grad]
         optimiser.zero_grad(set_to_none=True)
         loss.backward(inputs=parameters)
         optimiser.step()

@@ -1,14 +1,18 @@
 """The exponential moving average of a generator's weights, which is what is sampled and scored."""
 
-import copy
 from typing import Any
 
 import torch
 from torch import nn
 
+from .kernels import effective_parameters, plain_buffers, plain_copy
+
 
 class MovingAverage:
     """Average of the parameters with a half-life in images; buffers (BatchNorm statistics) are copied.
+
+    ``module`` is the plain network: of re-parametrised weights (``kernels.reparametrise``) the effective values are
+    averaged, so that it is the same average whatever is trained, and loads into the backbone's own generator.
 
     The half-life is ramped up over the first images (Karras et al., CVPR 2020: at most 5 % of what was shown), so
     that the starting weights are soon forgotten.
@@ -17,7 +21,7 @@ class MovingAverage:
     RAMP_UP = 0.05
 
     def __init__(self, network: nn.Module, half_life_kimg: float):
-        self.module = copy.deepcopy(network).eval().requires_grad_(False)
+        self.module = plain_copy(network).eval().requires_grad_(False)
         self.half_life = half_life_kimg * 1000
         self.images = 0
 
@@ -26,8 +30,9 @@ class MovingAverage:
         self.images += batch
         half_life = min(self.half_life, self.RAMP_UP * self.images)
         weight = 1 - 0.5 ** (batch / max(half_life, 1e-8))
-        torch._foreach_lerp_(list(self.module.parameters()), list(network.parameters()), weight)
-        for mine, theirs in zip(self.module.buffers(), network.buffers(), strict=True):
+        names, mine = zip(*self.module.named_parameters(), strict=True)
+        torch._foreach_lerp_(list(mine), effective_parameters(network, names), weight)
+        for mine, theirs in zip(self.module.buffers(), plain_buffers(network), strict=True):
             mine.copy_(theirs)
 
     def state_dict(self) -> dict[str, Any]:

@@ -1,0 +1,49 @@
+"""LoRA: a low-rank change of each convolution of the generator."""
+
+import math
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from . import Setup, register, tunable
+from .finetune import FineTune
+from .kernels import Kernel, Reparametrisation, convolutions, reparametrise
+from .rates import with_rates
+
+
+@register("lora", cite="Hu et al., LoRA: Low-Rank Adaptation of Large Language Models, ICLR 2022, arXiv:2106.09685")
+@dataclass
+class LoRA(FineTune):
+    """Low-rank adapters on the generator's convolutions; the rest of it stays; the discriminator is fine-tuned.
+
+    A convolution of ``out`` x (in * k * k) gets rank * (out + in * k * k) parameters (at most its full rank).
+    ``rate`` multiplies the generator's learning rate.
+    """
+
+    rank: int = tunable(8, choices=(1, 2, 4, 8, 16, 32))
+    rate: float = tunable(3.0, low=0.3, high=30.0, log=True)
+
+    def prepare(self, setup: Setup) -> None:
+        super().prepare(with_rates(setup, generator=self.rate))
+
+    def adapt(self) -> None:
+        torch.manual_seed(self.setup.seed("adapter-init"))
+        self.generator.requires_grad_(False)
+        reparametrise(convolutions(self.generator), partial(LowRankChange, rank=self.rank))
+
+
+class LowRankChange(Reparametrisation):
+    """W + B A (eq. 3 with alpha = rank): A is drawn as a layer's weight is, B is zero, so that it starts as W."""
+
+    def __init__(self, kernel: Kernel, rank: int):
+        super().__init__()
+        self.layout = kernel.layout
+        rows, columns = kernel.layout.matrix_shape
+        rank = min(rank, rows, columns)
+        self.a = nn.Parameter(nn.init.kaiming_uniform_(torch.empty(rank, columns), a=math.sqrt(5)))
+        self.b = nn.Parameter(torch.zeros(rows, rank))
+
+    def forward(self, weight: Tensor) -> Tensor:
+        return weight + self.layout.from_matrix(self.b @ self.a)
