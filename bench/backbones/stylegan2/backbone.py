@@ -1,0 +1,42 @@
+"""StyleGAN2 as a backbone: its networks and the settings of its paper."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from .. import register
+from ..base import AdversarialDefaults, Backbone
+from .discriminator import StyleGAN2Discriminator, StyleGAN2Encoder
+from .generator import StyleGAN2Generator
+
+
+@register("stylegan2", cite="Karras et al., CVPR 2020, arXiv:1912.04958")
+@dataclass
+class StyleGAN2(Backbone):
+    """Style-based skip generator, residual discriminator, lazy R1 and path length; reads public checkpoints.
+
+    ``width`` is the number of channels up to 64 px and of the latent; 512 is that of the public checkpoints.
+    """
+
+    width: int = 512
+
+    resolutions: ClassVar[tuple[int, ...]] = (32, 64, 128, 256, 512, 1024)
+    defaults: ClassVar[AdversarialDefaults] = AdversarialDefaults(
+        generator_lr=2e-3,
+        discriminator_lr=2e-3,
+        betas=(0.0, 0.99),
+        batch=16,
+        r1_gamma=10.0,
+        r1_every=16,
+        ema_half_life_kimg=10.0,
+        path_length_weight=2.0,
+        path_length_every=4,
+    )
+
+    def make_generator(self) -> StyleGAN2Generator:
+        return StyleGAN2Generator(self.resolution, self.width)
+
+    def make_discriminator(self) -> StyleGAN2Discriminator:
+        return StyleGAN2Discriminator(self.resolution, self.width)
+
+    def make_encoder(self) -> StyleGAN2Encoder:
+        return StyleGAN2Encoder(self.resolution, self.width)
