@@ -133,6 +133,7 @@ class MinibatchStd(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         count, channels, height, width = x.shape
         group = max(g for g in range(1, self.LARGEST_GROUP + 1) if count % g == 0)
-        deviation = (x.reshape(group, -1, channels, height, width).float().var(0, unbiased=False) + 1e-8).sqrt()
+        groups = x.reshape(group, -1, channels, height, width).to(torch.promote_types(x.dtype, torch.float32))
+        deviation = (groups.var(0, unbiased=False) + 1e-8).sqrt()
         deviation = deviation.mean(dim=(1, 2, 3)).to(x.dtype)
         return torch.cat([x, deviation.repeat(group)[:, None, None, None].expand(-1, 1, height, width)], dim=1)

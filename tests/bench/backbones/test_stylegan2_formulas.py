@@ -176,7 +176,9 @@ def test_path_lengths_equal_those_from_the_full_jacobian(monkeypatch):
     torch.rand(1, 1, 1, generator=rng)
     direction = torch.randn(1, 3, 32, 32, generator=rng) / 32
     styles = generator.style(z)[:, None].expand(-1, generator.layers, -1)
-    jacobian = torch.autograd.functional.jacobian(lambda s: generator.synthesise(s)[-1].flatten(), styles)
+    jacobian = torch.autograd.functional.jacobian(
+        lambda s: generator.synthesise(s)[-1].flatten(), styles, vectorize=True
+    )
     product = torch.einsum("p,pld->ld", direction.flatten(), jacobian[:, 0])
     torch.testing.assert_close(lengths[0], product.square().sum(dim=1).mean().sqrt(), rtol=1e-4, atol=1e-6)
 
