@@ -1,0 +1,27 @@
+"""What every metric refuses, in one line instead of a warning and a number."""
+
+import torch
+from torch import Tensor
+
+from ..errors import UserError
+
+
+def check_features(metric: str, real: Tensor, fake: Tensor, at_least: int) -> None:
+    """Both sides are finite n x d of one d, with ``at_least`` images each. Raises ``UserError``."""
+    for side, features in (("real", real), ("fake", fake)):
+        check_set(metric, side, features, at_least)
+    if real.shape[1] != fake.shape[1]:
+        raise UserError(
+            f"{metric}: real features have {real.shape[1]} dimensions, fake ones {fake.shape[1]}; use one extractor"
+        )
+
+
+def check_set(metric: str, side: str, features: Tensor, at_least: int) -> None:
+    """One side: finite, n x d, ``at_least`` images. Raises ``UserError``."""
+    if features.dim() != 2:
+        raise UserError(f"{metric}: {side} features must be n x d, got shape {list(features.shape)}")
+    if len(features) < at_least:
+        raise UserError(f"{metric} needs at least {at_least} {side} images, got {len(features)}")
+    if not torch.isfinite(features).all():
+        bad = int((~torch.isfinite(features).all(dim=1)).sum())
+        raise UserError(f"{metric}: the features of {bad} of {len(features)} {side} images are NaN or infinite")

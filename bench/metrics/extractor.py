@@ -1,0 +1,63 @@
+"""What a feature extractor is: images to feature vectors, with everything that changes the numbers in its identity."""
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import ClassVar, Protocol
+
+import torch
+from torch import Tensor
+
+from ..errors import UserError
+
+
+class FeatureExtractor(ABC):
+    """uint8 images (N x 3 x R x R, any R) -> float32 features (N x dimension) on ``device``.
+
+    Features are always computed in float32, whatever autocast or TF32 setting surrounds the call: a lower precision
+    would change metrics without a trace in their names.
+    """
+
+    name: str
+    """Stands in the name of every metric, ``kid@<name>``."""
+    dimension: int
+    resize: str
+    """How images are brought to the network's input size, for captions: ``bicubic to 64 px``."""
+    batch: ClassVar[int] = 64
+
+    def __init__(self, device: torch.device | str = "cpu"):
+        self.device = torch.device(device)
+
+    @property
+    @abstractmethod
+    def digest(self) -> str:
+        """Hash of weights and preprocessing: features are cached under it."""
+
+    @abstractmethod
+    def features(self, images: Tensor) -> Tensor:
+        """One batch: uint8 images on ``device`` -> float32 features."""
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """All features of ``images``, in batches. Raises ``UserError`` if they are not uint8 N x 3 x R x R."""
+        if images.dtype != torch.uint8 or images.dim() != 4 or images.shape[1] != 3 or len(images) == 0:
+            raise UserError(
+                f"{self.name} takes uint8 images, N x 3 x R x R with N > 0; "
+                f"got {images.dtype} of shape {list(images.shape)}"
+            )
+        with (
+            torch.inference_mode(),
+            torch.autocast(self.device.type, enabled=False),
+            torch.backends.cudnn.flags(enabled=True, allow_tf32=False),
+        ):
+            parts = [self.features(batch.to(self.device)).float() for batch in images.split(self.batch)]
+        return torch.cat(parts).clone()
+
+
+class ExtractorFactory(Protocol):
+    """What is registered: called with its registered name.
+
+    ``weights`` is the path of a weights file, for extractors whose weights are not in a package.
+    """
+
+    def __call__(
+        self, name: str, *, weights: Path | None = None, device: torch.device | str = "cpu"
+    ) -> FeatureExtractor: ...

@@ -1,0 +1,91 @@
+"""EfficientNet-Lite0 is the real network with the real weights, and the fast form computes the same."""
+
+import pytest
+import skimage.data
+import torch
+import torch.nn.functional as F
+from graftbench.bench.errors import UserError
+from graftbench.bench.metrics.efficientnet import classifier, packaged_weights
+from graftbench.bench.registries import extractors
+
+NAME = "efficientnet-lite0-64"
+
+
+@pytest.fixture(scope="module")
+def network():
+    return classifier(packaged_weights())
+
+
+@pytest.fixture(scope="module")
+def extractor():
+    return extractors.get(NAME)(NAME)
+
+
+def images(count=8, size=32, seed=0):
+    rng = torch.Generator().manual_seed(seed)
+    coarse = torch.rand(count, 3, 4, 4, generator=rng)
+    return F.interpolate(coarse, (size, size), mode="bicubic").clamp(0, 1).mul(255).to(torch.uint8)
+
+
+def middle_square(photo):
+    """An H x W x 3 array -> uint8 1 x 3 x S x S, the largest square in the middle."""
+    x = torch.tensor(photo).permute(2, 0, 1)[None]
+    side = min(x.shape[2:])
+    top, left = (x.shape[2] - side) // 2, (x.shape[3] - side) // 2
+    return x[:, :, top : top + side, left : left + side]
+
+
+@pytest.mark.parametrize(
+    ("photo", "classes"),
+    [
+        ("chelsea", {281: "tabby cat", 282: "tiger cat", 285: "Egyptian cat"}),
+        ("coffee", {504: "coffee mug", 967: "espresso", 968: "cup"}),
+        ("rocket", {657: "missile", 744: "projectile"}),
+    ],
+)
+def test_the_converted_weights_recognise_real_photos(network, photo, classes):
+    extractor = extractors.get("efficientnet-lite0-224")("efficientnet-lite0-224")
+    x = extractor.prepare(middle_square(getattr(skimage.data, photo)()))
+    assert network(x).argmax(1).item() in classes
+
+
+@pytest.mark.parametrize("size", [32, 64, 100])
+def test_the_fused_trunk_computes_what_the_network_computes(network, extractor, size):
+    x = extractor.prepare(images(4, size))
+    expected = network.forward_head(network.forward_features(x), pre_logits=True)
+    torch.testing.assert_close(extractor.network(x), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_features_are_float32_of_the_stated_dimension_and_do_not_depend_on_the_batch(extractor):
+    x = images(extractor.batch + 3)
+    features = extractor(x)
+    assert features.shape == (len(x), extractor.dimension)
+    assert features.dtype == torch.float32
+    torch.testing.assert_close(features[-3:], extractor(x[-3:]), rtol=1e-4, atol=1e-4)
+
+
+def test_autocast_around_the_call_changes_nothing(extractor):
+    x = images(4)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        inside = extractor(x)
+    assert torch.equal(inside, extractor(x))
+
+
+def test_the_input_size_is_part_of_the_identity():
+    small, large = (extractors.get(name)(name) for name in (NAME, "efficientnet-lite0-224"))
+    assert small.digest != large.digest
+    assert small.resize == "bicubic to 64 px"
+
+
+@pytest.mark.parametrize("wrong", [torch.zeros(2, 3, 8, 8), torch.zeros(2, 1, 8, 8).byte(), torch.zeros(0, 3, 8, 8)])
+def test_other_tensors_than_uint8_rgb_images_are_refused(extractor, wrong):
+    with pytest.raises(UserError, match="takes uint8 images"):
+        extractor(wrong)
+
+
+def test_weights_of_another_network_are_refused(tmp_path):
+    state = torch.load(packaged_weights(), weights_only=True)
+    state["_conv_stem.weight"] = state["_conv_stem.weight"][:16]
+    torch.save(state, tmp_path / "wrong.pth")
+    with pytest.raises(UserError, match=r"_conv_stem\.weight \[16, 3, 3, 3\] does not fit conv_stem\.weight"):
+        extractors.get(NAME)(NAME, weights=tmp_path / "wrong.pth")
