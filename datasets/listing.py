@@ -1,0 +1,159 @@
+"""Which images a path means: a folder with its sub-folders, a zip (or a folder inside it), or a ``.txt`` list."""
+
+import hashlib
+import os
+import stat
+import threading
+import zipfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePosixPath
+
+from ..bench.errors import UserError
+from .collection import Collection, from_files
+from .decoding import SUFFIXES, Colour
+
+MOST_FILES = 2_000_000
+LARGEST_FILE = 256 * 2**20
+"""Bytes of one encoded image, unpacked: what is larger is not a photograph, or is a zip bomb."""
+
+
+def list_images(path: Path, background: Colour = (255, 255, 255), at_most: int = MOST_FILES) -> Collection:
+    """The images at ``path``, in the order of their names.
+
+    Files are taken for images by suffix; hidden files are passed over. Where every image lies in a sub-folder, and
+    there are several sub-folders, the first folder of its path is its class.
+
+    Raises ``UserError`` if the path does not exist, holds no image, more than ``at_most``, or an unsafe zip.
+    """
+    path = path.expanduser()
+    archive = next((p for p in (path, *path.parents) if p.suffix.lower() == ".zip" and p.is_file()), None)
+    if archive is not None:
+        return _zip(archive, path.relative_to(archive).as_posix(), background, at_most)
+    if path.is_dir():
+        return _folder(path, background, at_most)
+    if path.suffix.lower() == ".txt" and path.is_file():
+        return _list(path, background, at_most)
+    if path.exists():
+        raise UserError(f"{path}: neither a folder, a .zip nor a .txt list of image files")
+    raise UserError(f"{path}: no such folder, .zip or .txt list; give the path of your images")
+
+
+def _folder(root: Path, background: Colour, at_most: int) -> Collection:
+    files, seen = [], set()
+    for folder, folders, names in os.walk(root, followlinks=True):
+        place = Path(folder).stat()
+        if (place.st_dev, place.st_ino) in seen:  # a link back to a parent
+            folders.clear()
+            continue
+        seen.add((place.st_dev, place.st_ino))
+        folders[:] = sorted(name for name in folders if not _hidden(name))
+        files += [Path(folder, name) for name in names if _is_image(name)]
+        _check_count(root, len(files), at_most)
+    files.sort(key=lambda file: file.relative_to(root).as_posix())
+    return _of_files(root, files, [file.relative_to(root).as_posix() for file in files], background)
+
+
+def _list(listing: Path, background: Colour, at_most: int) -> Collection:
+    try:
+        lines = listing.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise UserError(f"{listing}: not a text file; give one image path on each line") from error
+    names = []
+    for number, line in enumerate((line.strip() for line in lines), start=1):
+        if not line or line.startswith("#"):
+            continue
+        if not (listing.parent / line).is_file():
+            raise UserError(f"{listing}, line {number}: no such file: {line}; paths are relative to the list's folder")
+        names.append(line)
+    _check_count(listing, len(names), at_most)
+    return _of_files(listing, [listing.parent / name for name in names], names, background, with_classes=False)
+
+
+def _of_files(
+    where: Path, files: list[Path], names: list[str], background: Colour, with_classes: bool = True
+) -> Collection:
+    if not files:
+        raise UserError(f"{where}: no image found; files ending in {', '.join(sorted(SUFFIXES))} are taken")
+    places = [file.stat() for file in files]
+    stamp = _stamp(str(where.resolve()), ((n, s.st_size, s.st_mtime_ns) for n, s in zip(names, places, strict=True)))
+
+    def read(index: int) -> bytes:
+        if places[index].st_size > LARGEST_FILE:
+            raise OSError(f"larger than {LARGEST_FILE // 2**20} MB")
+        return files[index].read_bytes()
+
+    return from_files(str(where), names, read, stamp, background, classes=_classes(names) if with_classes else None)
+
+
+def _zip(archive: Path, inside: str, background: Colour, at_most: int) -> Collection:
+    """Images are read where they lie in the zip: nothing is unpacked, so no entry can be written anywhere."""
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            _check_count(archive, len(opened.infolist()), at_most)
+            entries = {entry.filename: entry for entry in opened.infolist() if not entry.is_dir()}
+    except (zipfile.BadZipFile, OSError, NotImplementedError) as error:
+        raise UserError(f"{archive}: not a readable zip ({error}); fetch or make it again") from error
+    for name, entry in entries.items():
+        parts = PurePosixPath(name.replace("\\", "/")).parts
+        if ".." in parts or name.startswith(("/", "\\")) or ":" in name.partition("/")[0]:
+            raise UserError(f"{archive}: entry {name!r} points out of the archive; it is not used")
+        if stat.S_ISLNK(entry.external_attr >> 16):
+            raise UserError(f"{archive}: entry {name!r} is a link; it is not used")
+    names = sorted(name for name in entries if _is_image(name) and not _hidden(*PurePosixPath(name).parts))
+    if inside != ".":
+        names = [name for name in names if name.startswith(inside + "/")]
+    if not names:
+        raise UserError(f"{archive if inside == '.' else archive / inside}: no image found in the zip")
+    for name in names:
+        if entries[name].file_size > LARGEST_FILE:
+            raise UserError(f"{archive}: entry {name!r} would unpack to {entries[name].file_size / 1e9:.1f} GB")
+    place = archive.stat()
+    stamp = _stamp(str(archive.resolve()), [(inside, place.st_size, place.st_mtime_ns)])
+    handles = threading.local()
+
+    def read(index: int) -> bytes:
+        opened = getattr(handles, "zip", None)
+        if opened is None:
+            opened = handles.zip = zipfile.ZipFile(archive)
+        try:
+            with opened.open(names[index]) as entry:
+                data = entry.read(LARGEST_FILE + 1)
+        except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
+            raise OSError(f"broken zip entry ({error})") from error
+        if len(data) > LARGEST_FILE:
+            raise OSError(f"larger than {LARGEST_FILE // 2**20} MB")
+        return data
+
+    labels = names if inside == "." else [name.removeprefix(inside + "/") for name in names]
+    return from_files(str(archive), labels, read, stamp, background, classes=_classes(labels))
+
+
+def _classes(names: Sequence[str]) -> list[str] | None:
+    """The first folder of each path below what all paths share, if that makes several classes."""
+    parents = [PurePosixPath(name).parts[:-1] for name in names]
+    depth = 0
+    while all(len(parent) > depth for parent in parents) and len({parent[depth] for parent in parents}) == 1:
+        depth += 1
+    if not all(len(parent) > depth for parent in parents):
+        return None
+    return [parent[depth] for parent in parents]
+
+
+def _check_count(where: Path, count: int, at_most: int) -> None:
+    if count > at_most:
+        raise UserError(f"{where}: more than {at_most} files; this is not the image set that was asked for")
+
+
+def _hidden(*names: str) -> bool:
+    return any(name.startswith(".") or name == "__MACOSX" for name in names)
+
+
+def _is_image(name: str) -> bool:
+    return PurePosixPath(name).suffix.lower() in SUFFIXES and not _hidden(PurePosixPath(name).name)
+
+
+def _stamp(*parts: str | Iterable[tuple]) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part.encode() if isinstance(part, str) else repr(list(part)).encode())
+    return digest.hexdigest()

@@ -1,0 +1,182 @@
+"""The user's own images: what is found, split, refused and reported."""
+
+import shutil
+import zipfile
+from itertools import combinations
+
+import pytest
+import torch
+from graftbench.bench.errors import UserError
+from graftbench.datasets import SPLITS, draw_shots, open_domain
+from graftbench.datasets.image_set import ImageSet
+from pictures import encoded, picture
+from PIL import Image
+
+
+def opened(path, options="") -> ImageSet:
+    domain = open_domain(f"folder:{path}{options}")
+    assert isinstance(domain, ImageSet)
+    return domain
+
+
+def hashes(domain: ImageSet) -> list[set[str]]:
+    return [{domain.survey.hashes[i] for i in domain.splits[name]} for name in SPLITS]
+
+
+def test_every_image_is_in_exactly_one_split(photos):
+    domain = opened(photos)
+    assert domain.sizes() == {"shots": 8, "validation": 4, "reference": 8}
+    assert all(not a & b for a, b in combinations(hashes(domain), 2))
+    assert domain.images("shots", 16).shape == (8, 3, 16, 16)
+    assert domain.images("shots", 16).dtype == torch.uint8
+    assert len(draw_shots(domain, 5, 0)) == 5
+
+
+def test_indices_pick_rows_of_the_split(photos):
+    domain = opened(photos)
+    assert torch.equal(domain.images("shots", 16, [5, 1]), domain.images("shots", 16)[[5, 1]])
+
+
+def test_the_images_are_the_pictures_of_the_files(photos):
+    domain = opened(photos)
+    for row, position in zip(domain.images("reference", 40), domain.splits["reference"], strict=True):
+        assert torch.equal(row, torch.tensor(list(picture(position).tobytes())).view(40, 40, 3).permute(2, 0, 1))
+
+
+def test_names_do_not_decide_the_split(photos, tmp_path):
+    renamed = tmp_path / "renamed"
+    renamed.mkdir()
+    for k, file in enumerate(sorted(photos.iterdir(), reverse=True)):
+        shutil.copy(file, renamed / f"{k:02}.png")
+    assert hashes(opened(photos)) == hashes(opened(renamed))
+
+
+def test_a_zip_and_a_list_hold_the_same_images_as_the_folder(photos, tmp_path):
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
+        for file in photos.iterdir():
+            archive.write(file, f"top/{file.name}")
+        archive.writestr("__MACOSX/top/._00.png", b"resource fork")
+        archive.writestr("readme.txt", "not an image")
+    listing = tmp_path / "some.txt"
+    listing.write_text("# my best\n\n" + "".join(f"photos/{file.name}\n" for file in sorted(photos.iterdir())))
+    expected = hashes(opened(photos))
+    assert hashes(opened(tmp_path / "photos.zip")) == expected
+    assert hashes(opened(tmp_path / "photos.zip" / "top")) == expected
+    assert hashes(opened(listing)) == expected
+
+
+def test_sub_folders_are_classes_and_each_split_holds_each_class(tmp_path):
+    for seed in range(40):
+        place = tmp_path / "animals" / ("cat" if seed % 4 else "dog") / "indoors"
+        place.mkdir(parents=True, exist_ok=True)
+        (place / f"{seed}.png").write_bytes(encoded(picture(seed)))
+    domain = opened(tmp_path / "animals")
+    for split, dogs in (("shots", 4), ("validation", 2), ("reference", 4)):
+        labels = domain.classes(split)
+        assert labels is not None and abs(int(labels.sum()) - dogs) <= 1
+    one_class = opened(tmp_path / "animals" / "cat")
+    assert one_class.classes("shots") is None
+    assert sum(one_class.sizes().values()) == 30
+
+
+def test_hidden_and_other_files_are_passed_over(photos):
+    (photos / ".00.png").write_bytes(b"")
+    (photos / "notes.txt").write_text("…")
+    assert sum(opened(photos).sizes().values()) == 20
+
+
+def test_a_missing_folder_is_one_line():
+    with pytest.raises(UserError, match=r"/no/such: no such folder, \.zip or \.txt list; give the path"):
+        opened("/no/such").sizes()
+
+
+def test_too_few_images_is_one_line(photos):
+    for file in sorted(photos.iterdir())[4:]:
+        file.unlink()
+    with pytest.raises(UserError, match="4 distinct usable images are too few"):
+        opened(photos).sizes()
+
+
+def test_a_folder_without_images_is_one_line(tmp_path):
+    with pytest.raises(UserError, match="no image found"):
+        opened(tmp_path).sizes()
+
+
+def test_unreadable_files_are_named_and_counted(photos):
+    (photos / "empty.png").write_bytes(b"")
+    (photos / "text.jpg").write_text("hello")
+    with pytest.raises(
+        UserError, match=r"2 of 22 images cannot be used: empty.png \(empty\), text.jpg \(not an image\)"
+    ):
+        opened(photos).sizes()
+
+
+def test_unreadable_files_are_skipped_on_request(photos, caplog):
+    (photos / "empty.png").write_bytes(b"")
+    domain = opened(photos, "?on_bad=skip")
+    assert sum(domain.sizes().values()) == 20
+    assert "1 of 21 images cannot be used: empty.png" in caplog.text
+
+
+def test_unknown_options_name_the_nearest(photos):
+    with pytest.raises(UserError, match="did you mean 'fit'"):
+        opened(photos, "?fitt=crop")
+    with pytest.raises(UserError, match="did you mean 'letterbox'"):
+        opened(photos, "?fit=leterbox")
+    with pytest.raises(UserError, match="no colour"):
+        opened(photos, "?background=bluish")
+
+
+def test_options_decide_the_pixels(tmp_path):
+    wide = tmp_path / "wide"
+    wide.mkdir()
+    for seed in range(5):
+        (wide / f"{seed}.png").write_bytes(encoded(picture(seed, 60, 20)))
+    assert not torch.equal(
+        opened(wide).images("shots", 20), opened(wide, "?filter=box&fit=letterbox").images("shots", 20)
+    )
+    bars = opened(wide, "?fit=letterbox&background=%23102030").images("shots", 20)[:, :, 0]
+    assert torch.equal(bars, torch.tensor([16, 32, 48], dtype=torch.uint8).view(1, 3, 1).expand_as(bars))
+
+
+def test_exact_duplicates_are_kept_once(photos, caplog):
+    shutil.copy(photos / "03.png", photos / "again.png")
+    assert sum(opened(photos).sizes().values()) == 20
+    assert "1 exact duplicates are left out" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "disguise",
+    [
+        lambda image: encoded(image, "JPEG", quality=60),
+        lambda image: encoded(image.resize((90, 90), Image.Resampling.BICUBIC)),
+        lambda image: encoded(image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)),
+    ],
+    ids=["re-encoded", "resized", "mirrored"],
+)
+def test_a_near_duplicate_across_splits_is_reported_as_a_leak(photos, disguise, caplog):
+    for seed in range(20):
+        (photos / f"copy-of-{seed:02}.png").write_bytes(disguise(picture(seed)))
+    domain = opened(photos)
+    leaks = domain.leaks()
+    assert leaks and all(leak.first_split != leak.second_split for leak in leaks)
+    assert all(leak.first[-6:-4] == leak.second[-6:-4] for leak in leaks)
+    domain.sizes()
+    assert "leak between splits" in caplog.text
+
+
+def test_different_pictures_are_no_leak(photos, caplog):
+    assert opened(photos).leaks() == []
+    opened(photos).sizes()
+    assert "leak" not in caplog.text
+
+
+def test_a_changed_file_is_seen(photos):
+    before = hashes(opened(photos))
+    (photos / "00.png").write_bytes(encoded(picture(99)))
+    assert hashes(opened(photos)) != before
+
+
+def test_links_back_to_a_parent_do_not_loop(photos):
+    (photos / "loop").symlink_to(photos, target_is_directory=True)
+    assert sum(opened(photos).sizes().values()) == 20
