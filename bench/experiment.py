@@ -79,7 +79,7 @@ def build_training(cell: Cell, source: Path | None, device: torch.device) -> Tra
         backbone=backbone,
         optimisation=dataclasses.replace(type(backbone).defaults, **cell.optimisation),
         shots=shots,
-        augmentation=make_augmentation(cell.augment, from_source=strategy.source_kind is not None),
+        augmentation=make_augmentation(cell.augment, from_source=strategy.source_kind is not None, kimg=cell.kimg),
         batch=cell.batch,
         steps=total_steps(cell.kimg, cell.batch),
         device=device,

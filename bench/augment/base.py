@@ -16,8 +16,11 @@ class Augmentation:
     keeps_distribution: bool = False
     """True if the augmented images are themselves valid targets (a flip), so that any strategy may use it."""
 
-    def __init__(self, *, from_source: bool = False):
-        """``from_source``: a trained model is being adapted (adaptive augmentation then reacts faster)."""
+    def __init__(self, *, from_source: bool = False, kimg: float | None = None):
+        """``from_source``: a trained model is being adapted (adaptive augmentation then reacts faster).
+
+        ``kimg``: the run's budget in thousand images, if it is known.
+        """
 
     def __call__(self, images: Tensor, rng: Generator) -> Tensor:
         raise TypeError(f"{type(self).__name__} must define __call__")
