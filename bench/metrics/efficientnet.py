@@ -6,6 +6,7 @@ The architecture is timm's ``tf_efficientnet_lite0``; the weights come from ``ef
 
 import hashlib
 import importlib.util
+from collections.abc import Container
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -118,7 +119,7 @@ class FusedConv:
 
     def __call__(self, x: Tensor) -> Tensor:
         x = F.conv2d(x, self.weight, self.bias, self.stride, self.padding, 1, self.groups)
-        return x.clamp_(0, 6) if self.relu6 else x
+        return F.relu6(x, inplace=True) if self.relu6 else x
 
 
 class FusedTrunk:
@@ -148,13 +149,21 @@ class FusedTrunk:
 
     def __call__(self, x: Tensor) -> Tensor:
         """N x 3 x S x S in [-1, 1], S even at every strided convolution -> N x 1280."""
+        (x,) = self.outputs(x, {len(self.blocks) - 1})
+        return self.head(x).mean((2, 3))
+
+    def outputs(self, x: Tensor, wanted: Container[int]) -> list[Tensor]:
+        """The outputs of the blocks whose index is ``wanted``; the gradient reaches ``x``."""
+        found = []
         x = self.stem(x)
-        for skip, convs in self.blocks:
+        for index, (skip, convs) in enumerate(self.blocks):
             inner = x
             for conv in convs:
                 inner = conv(inner)
             x = inner.add_(x) if skip else inner
-        return self.head(x).mean((2, 3))
+            if index in wanted:
+                found.append(x)
+        return found
 
 
 def fused(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> FusedConv:

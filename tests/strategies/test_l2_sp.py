@@ -35,7 +35,7 @@ def test_the_penalty_is_zero_at_the_start_and_positive_after_a_step():
 
 def test_the_penalty_is_strength_times_the_squared_distance():
     strategy = prepared(L2SP(strength=0.3), steps=3)
-    assert float(strategy.generator_penalty()) == pytest.approx(0.3 * distance(strategy), rel=1e-4)
+    assert strategy.generator_penalty().item() == pytest.approx(0.3 * distance(strategy), rel=1e-4)
 
 
 def test_its_gradient_is_two_strength_times_the_difference():
@@ -79,4 +79,4 @@ def test_beta_decays_the_weights_that_the_source_lacks():
     strategy = prepared(WithAnExtraLayer(beta=0.5))
     extra = sum(float(p.square().sum()) for p in strategy.generator.extra.parameters())
     assert extra > 0
-    assert float(strategy.generator_penalty()) == pytest.approx(0.5 * extra)
+    assert strategy.generator_penalty().item() == pytest.approx(0.5 * extra)
