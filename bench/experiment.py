@@ -54,7 +54,7 @@ def run_cell(cell: Cell, source: Path | None, folder: Path, references: Path, de
             losses = _advance(training, until, folder, curve, earlier + time.perf_counter() - started)
             fakes = evaluation_fakes(training.strategy, cell, device)
             last = point == _points(cell, training.strategy)
-            measured = evaluator.evaluate(fakes, full=last)
+            measured = evaluator.evaluate(fakes, full=last) | evaluator.evaluate(fakes, "validation")
             curve.append({"kimg": training.kimg, "seconds": training.seconds, **measured, **losses})
             write_atomically(folder / "curve.jsonl", "".join(json.dumps(row) + "\n" for row in curve))
             save_checkpoint(folder, _state(training, curve, earlier + time.perf_counter() - started))
@@ -104,7 +104,7 @@ def build_evaluator(cell: Cell, shots: Tensor, references: Path, device: torch.d
         if not path.exists():
             write_grid(path, images[:GRID_IMAGES])
     extractor = extractors.get(cell.extractor)(cell.extractor)
-    return Evaluator(extractor, shots, reference, validation, cell.fakes, cache_root() / "features")
+    return Evaluator(extractor, shots, reference, validation, cache_root() / "features")
 
 
 def evaluation_fakes(strategy: Strategy, cell: Cell, device: torch.device) -> Tensor:

@@ -1,0 +1,85 @@
+"""A matrix file is checked whole before anything runs; each mistake is one line that names the place."""
+
+import pytest
+import yaml
+from graftbench.bench.errors import UserError
+from graftbench.bench.matrix import load_matrix, parse_matrix
+from graftbench.bench.planning import plan_matrix
+
+GOOD = {
+    "name": "tiny",
+    "source": "toyfaces",
+    "targets": ["toycats"],
+    "shots": 10,
+    "seeds": 2,
+    "strategies": ["scratch"],
+    "budget": {"kimg": 1},
+}
+
+
+def parse(**changes):
+    return parse_matrix({**GOOD, **changes}, "tiny.yaml")
+
+
+def test_short_forms_mean_the_long_ones():
+    matrix = parse(backbone="dcgan", strategies=["finetune", {"l2-sp": {"strength": [0.1, 1]}}])
+    assert matrix.backbone.resolution == 32
+    assert matrix.seeds == [0, 1] and matrix.shots == [10]
+    assert matrix.variants() == [("finetune", {}), ("l2-sp", {"strength": 0.1}), ("l2-sp", {"strength": 1.0})]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"bugdet": {"kimg": 1}}, "unknown key 'bugdet'; did you mean 'budget'"),
+        ({"budget": {"kmig": 1, "kimg": 1}}, "unknown key 'budget.kmig'; did you mean 'kimg'"),
+        ({"budget": {"kimg": -1}}, "budget.kimg: Input should be greater than 0"),
+        ({"shots": 0}, "shots.0: Input should be greater than 0"),
+        ({"strategies": ["fintune"]}, "unknown strategy 'fintune'; did you mean"),
+        ({"targets": ["toydogs"]}, "unknown domain 'toydogs'; did you mean"),
+        ({"augment": ["flop"]}, "unknown augmentation 'flop'; did you mean 'flip'"),
+        ({"backbone": "dcgann"}, "unknown backbone 'dcgann'; did you mean 'dcgan'"),
+        ({"evaluation": {"extractor": "inception"}}, "unknown feature extractor 'inception'"),
+        ({"seeds": []}, "seeds: List should have at least 1 item"),
+    ],
+)
+def test_a_mistake_is_one_line_with_the_nearest_valid_word(changes, message):
+    with pytest.raises(UserError, match=f"tiny.yaml: {message}") as raised:
+        parse(**changes)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"strategies": [{"l2-sp": {"strenght": 1}}]}, "no hyper-parameter 'strenght'; did you mean 'strength'"),
+        ({"strategies": [{"l2-sp": {"strength": "much"}}]}, "l2-sp.strength must be float, not 'much'"),
+        ({"shots": 10**7}, "'toycats' has .* images to draw shots from, not 10000000"),
+        ({"backbone": {"resolution": 48}}, "'dcgan' has no resolution 48; it offers 32, 64"),
+        ({"optimisation": {"generator_rl": 1}}, "no setting 'generator_rl'; did you mean 'generator_lr'"),
+        ({"strategies": ["scratch", "scratch"]}, "names the same cell twice"),
+    ],
+)
+def test_what_cannot_run_is_found_at_plan_time(changes, message):
+    with pytest.raises(UserError, match=message):
+        plan_matrix(parse(**changes))
+
+
+def test_a_plan_crosses_all_axes():
+    plan = plan_matrix(parse(shots=[5, 10], augment=["none", "flip"]))
+    assert len(plan.cells) == 2 * 2 * 2
+    assert len({cell.key for cell in plan.cells}) == 8
+
+
+def test_files_are_read_by_path_and_shipped_ones_by_name(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump({k: v for k, v in GOOD.items() if k != "name"}))
+    assert load_matrix(str(path)).name == "mine"
+    assert load_matrix("quick").name == "quick"
+    with pytest.raises(UserError, match="unknown matrix 'quik'; did you mean 'quick'"):
+        load_matrix("quik")
+    with pytest.raises(UserError, match="no such file"):
+        load_matrix(str(tmp_path / "absent.yaml"))
+    path.write_text("a: [1,")
+    with pytest.raises(UserError, match="not valid YAML"):
+        load_matrix(str(path))

@@ -1,0 +1,75 @@
+"""The registry finds components without importing them, and answers mistakes with what was meant."""
+
+import subprocess
+import sys
+
+import pytest
+from graftbench.bench.errors import UserError
+from graftbench.bench.registry import Registry
+
+PLUGIN = '''
+from graftbench.strategies import register
+from graftbench.strategies.finetune import FineTune
+
+
+@register("{name}", cite="Me, 2026")
+class Mine(FineTune):
+    """What mine does."""
+'''
+
+
+def strategies() -> Registry:
+    return Registry("strategy", "graftbench.strategies")
+
+
+def test_listing_names_imports_no_torch():
+    code = (
+        "import sys\n"
+        "from graftbench.bench.registries import strategies, domains, backbones, augmentations, extractors\n"
+        "assert 'finetune' in strategies.names() and 'dcgan' in backbones.names() and 'flip' in augmentations.names()\n"
+        "assert domains.names() and extractors.names()\n"
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_an_entry_has_summary_citation_and_place():
+    entry = strategies().entry("frozen-d")
+    assert entry.summary.startswith("Fine-tuning with the discriminator's blocks frozen")
+    assert "2002.10964" in entry.cite
+    assert entry.file.endswith("frozen_d.py") and entry.line > 1
+
+
+def test_every_component_has_a_summary_of_one_line():
+    from graftbench.bench.registries import augmentations, backbones, domains, extractors
+
+    for registry in (strategies(), augmentations, backbones, domains, extractors):
+        for entry in registry.entries().values():
+            assert entry.summary.endswith("."), entry
+
+
+def test_an_unknown_name_is_answered_with_the_nearest():
+    with pytest.raises(UserError, match="unknown strategy 'finetun'; did you mean 'finetune'"):
+        strategies().get("finetun")
+
+
+def test_a_plugin_file_adds_its_component(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text(PLUGIN.format(name="my-own"))
+    registry = strategies()
+    assert [entry.name for entry in registry.add_file(file)] == ["my-own"]
+    assert "my-own" in registry.names()
+
+
+def test_a_second_registration_of_a_name_names_both_files(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text(PLUGIN.format(name="finetune"))
+    with pytest.raises(UserError, match=r"registered twice: in .*finetune\.py:\d+ and in .*mine\.py:\d+"):
+        strategies().add_file(file)
+
+
+def test_a_plugin_that_is_no_python_is_one_clear_line(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text("def broken(:\n")
+    with pytest.raises(UserError, match="not a readable Python file"):
+        strategies().add_file(file)
