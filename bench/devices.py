@@ -43,6 +43,14 @@ def describe(device: torch.device) -> dict[str, Any]:
     }
 
 
+def limit_memory(gigabytes: float) -> None:
+    """Make allocations beyond ``gigabytes`` fail in this process, before the machine starts to swap."""
+    import resource
+
+    limit = int(gigabytes * 1e9)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+
+
 @cache
 def cpu_name() -> str:
     """Model name and number of cores."""

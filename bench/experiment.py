@@ -35,14 +35,28 @@ from .train import Diverged, Training
 log = logging.getLogger(__name__)
 
 CHECKPOINT_SECONDS = 60.0
+STEPS_BETWEEN_LOOKS = 10
+"""Steps between two looks at whether a checkpoint is due or the run is to stop."""
 GRID_IMAGES = 64
 
 
-def run_cell(cell: Cell, source: Path | None, folder: Path, references: Path, device: torch.device) -> dict[str, Any]:
+class Interrupted(Exception):
+    """The run was asked to stop; its checkpoint is written."""
+
+
+def run_cell(
+    cell: Cell,
+    source: Path | None,
+    folder: Path,
+    references: Path,
+    device: torch.device,
+    asked_to_stop: Callable[[], bool] = lambda: False,
+) -> dict[str, Any]:
     """Train and measure ``cell`` in ``folder``, from its last checkpoint if there is one; returns the final numbers.
 
     ``source`` is the folder of the source artefact, ``references`` where grids of real images are kept. Raises
-    ``Diverged`` when the training does; what was measured until then is in ``curve.jsonl``.
+    ``Diverged`` when the training does (what was measured until then is in ``curve.jsonl``), and ``Interrupted``
+    soon after ``asked_to_stop`` says so, with a checkpoint written.
     """
     started = time.perf_counter()
     with _own_random_state(device):
@@ -51,13 +65,14 @@ def run_cell(cell: Cell, source: Path | None, folder: Path, references: Path, de
         curve, earlier = _resume(training, folder)
         for point in range(len(curve), _points(cell, training.strategy) + 1):
             until = round(training.setup.steps * point / cell.points)
-            losses = _advance(training, until, folder, curve, earlier + time.perf_counter() - started)
+            keep = functools.partial(_keep, folder, training, curve, lambda: earlier + time.perf_counter() - started)
+            losses = _advance(training, until, keep, asked_to_stop)
             fakes = evaluation_fakes(training.strategy, cell, device)
             last = point == _points(cell, training.strategy)
             measured = evaluator.evaluate(fakes, full=last) | evaluator.evaluate(fakes, "validation")
             curve.append({"kimg": training.kimg, "seconds": training.seconds, **measured, **losses})
             write_atomically(folder / "curve.jsonl", "".join(json.dumps(row) + "\n" for row in curve))
-            save_checkpoint(folder, _state(training, curve, earlier + time.perf_counter() - started))
+            keep()
             log.info("%.2f kimg, %.1f s: %s", training.kimg, training.seconds, _brief(measured))
         final = _final(cell, training, curve)
         final["wall_seconds"] = earlier + time.perf_counter() - started
@@ -129,20 +144,26 @@ def _source_loader(strategy: Strategy, source: Path | None) -> Callable[[], Sour
     return functools.cache(lambda: load_source(source))
 
 
-def _advance(training: Training, until: int, folder: Path, curve: list[dict], wall: float) -> dict[str, float]:
-    """Train up to ``until``, with a checkpoint every minute of training."""
+def _advance(
+    training: Training, until: int, keep: Callable[[], None], asked_to_stop: Callable[[], bool]
+) -> dict[str, float]:
+    """Train up to step ``until``, with a checkpoint every minute and when asked to stop."""
     losses: dict[str, float] = {}
     saved = training.seconds
     while training.step < until:
-        losses = training.advance(min(until, training.step + 50))
-        if training.seconds - saved > CHECKPOINT_SECONDS and training.step < until:
-            save_checkpoint(folder, _state(training, curve, wall))
+        losses = training.advance(min(until, training.step + STEPS_BETWEEN_LOOKS))
+        stop = asked_to_stop()
+        if stop or (training.seconds - saved > CHECKPOINT_SECONDS and training.step < until):
+            keep()
             saved = training.seconds
+        if stop:
+            raise Interrupted(f"stopped at step {training.step}")
     return losses
 
 
-def _state(training: Training, curve: list[dict], wall: float) -> dict[str, Any]:
-    return {"training": training.state_dict(), "curve": curve, "wall": wall}
+def _keep(folder: Path, training: Training, curve: list[dict[str, Any]], wall: Callable[[], float]) -> None:
+    """Write a checkpoint of everything that an exact resume needs."""
+    save_checkpoint(folder, {"training": training.state_dict(), "curve": curve, "wall": wall()})
 
 
 def _resume(training: Training, folder: Path) -> tuple[list[dict[str, Any]], float]:
@@ -190,4 +211,12 @@ def _own_random_state(device: torch.device) -> Iterator[None]:
         yield
 
 
-__all__ = ["Diverged", "build_evaluator", "build_training", "evaluation_fakes", "run_cell", "total_steps"]
+__all__ = [
+    "Diverged",
+    "Interrupted",
+    "build_evaluator",
+    "build_training",
+    "evaluation_fakes",
+    "run_cell",
+    "total_steps",
+]

@@ -1,5 +1,6 @@
 """The training loop: steps of a strategy on shots, with a clock that counts nothing else."""
 
+import math
 import time
 from typing import Any
 
@@ -7,9 +8,6 @@ import torch
 from torch import Tensor
 
 from ..strategies.base import Setup, Strategy, to_float
-
-CHECK_EVERY = 50
-"""Steps between two looks at whether the losses are finite (each look synchronises the device)."""
 
 
 class Diverged(Exception):
@@ -38,7 +36,10 @@ class Training:
         return self.step * self.setup.batch / 1000
 
     def advance(self, until: int) -> dict[str, float]:
-        """Train up to step ``until``; returns the last losses. Raises ``Diverged`` when one is not finite."""
+        """Train up to step ``until``; returns the last losses. Raises ``Diverged`` when one is not finite.
+
+        The losses are looked at once, at the end: a look synchronises the device.
+        """
         losses: dict[str, Tensor] = {}
         synchronise(self.setup.device)
         started = time.perf_counter()
@@ -46,12 +47,14 @@ class Training:
             while self.step < until:
                 losses = self.strategy.step(self.batch())
                 self.step += 1
-                if self.step % CHECK_EVERY == 0 or self.step == until:
-                    _require_finite(losses, self.step)
             synchronise(self.setup.device)
         finally:
             self.seconds += time.perf_counter() - started
-        return {f"loss_{name}": float(value) for name, value in losses.items()}
+        found = {name: float(value) for name, value in losses.items()}
+        if not all(map(math.isfinite, found.values())):
+            values = ", ".join(f"{name} {value:g}" for name, value in found.items())
+            raise Diverged(f"a loss is not finite at step {self.step}: {values}")
+        return {f"loss_{name}": value for name, value in found.items()}
 
     def batch(self) -> Tensor:
         shots = self.setup.shots
@@ -83,9 +86,3 @@ def synchronise(device: torch.device) -> None:
     """Wait for the device, so that a clock read next is true."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-
-
-def _require_finite(losses: dict[str, Tensor], step: int) -> None:
-    if losses and not torch.isfinite(torch.stack([value.float() for value in losses.values()])).all():
-        values = ", ".join(f"{name} {float(value):g}" for name, value in losses.items())
-        raise Diverged(f"a loss is not finite at step {step}: {values}")

@@ -59,7 +59,7 @@ def run(
         _say(f"nothing to do: all {len(plan.cells)} cells of {asked.name} are in {opened.root}")
     else:
         write_json(opened.root / "environment.json", describe_environment())
-        _run_cells(opened, asked, plan, pending, jobs, device, plugin)
+        _run_cells(opened, asked, plan, pending, jobs, device, plugin, retry)
     if report and (pending or not (opened.report / "index.html").exists()):
         from .reporting import write_store_report
 
@@ -157,7 +157,14 @@ def _is_pending(store: "Store", cell: "Cell", retry: bool) -> bool:
 
 
 def _run_cells(
-    store: "Store", matrix: "Matrix", plan: "Plan", pending: list, jobs: int, device: str, plugins: list[Path]
+    store: "Store",
+    matrix: "Matrix",
+    plan: "Plan",
+    pending: list,
+    jobs: int,
+    device: str,
+    plugins: list[Path],
+    retry: bool,
 ) -> None:
     from rich.progress import (
         BarColumn,
@@ -168,7 +175,8 @@ def _run_cells(
         TimeRemainingColumn,
     )
 
-    from ..executors.local import Job, run_local
+    from ..executors.job import Job
+    from ..executors.local import run_local
 
     cells = {store.folder(cell.key): cell for cell in pending}
     work = []
@@ -176,6 +184,7 @@ def _run_cells(
         arguments = ["--references", str(store.references), "--device", device]
         if cell.key in plan.sources:
             arguments += ["--source", str(plan.sources[cell.key])]
+        arguments += ["--retry"] if retry else []
         for path in plugins:
             arguments += ["--plugin", str(path)]
         work.append(Job(folder, tuple(arguments), matrix.timeout_minutes * 60))
