@@ -69,7 +69,7 @@ def run_cell(
             losses = _advance(training, until, keep, asked_to_stop)
             fakes = evaluation_fakes(training.strategy, cell, device)
             last = point == _points(cell, training.strategy)
-            measured = evaluator.evaluate(fakes, full=last) | evaluator.evaluate(fakes, "validation")
+            measured = evaluator.evaluate(fakes, full=last)
             curve.append({"kimg": training.kimg, "seconds": training.seconds, **measured, **losses})
             write_atomically(folder / "curve.jsonl", "".join(json.dumps(row) + "\n" for row in curve))
             keep()
@@ -118,8 +118,8 @@ def build_evaluator(cell: Cell, shots: Tensor, references: Path, device: torch.d
     ):
         if not path.exists():
             write_grid(path, images[:GRID_IMAGES])
-    extractor = extractors.get(cell.extractor)(cell.extractor)
-    return Evaluator(extractor, shots, reference, validation, cache_root() / "features")
+    extractor = extractors.get(cell.extractor)(cell.extractor, device=device)
+    return Evaluator(extractor, shots, reference, validation, cell.fakes, cache_root() / "features")
 
 
 def evaluation_fakes(strategy: Strategy, cell: Cell, device: torch.device) -> Tensor:

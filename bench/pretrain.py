@@ -54,8 +54,8 @@ def pretrain(
         seed=lambda axis: seed_for("source", axis, spec.seed),
     )
     validation = evaluation_images(domain, "validation", "held-out", spec.resolution, REALS)
-    scorer = extractors.get(extractor)(extractor)
-    evaluator = Evaluator(scorer, images[:100], validation, validation, cache_root() / "features")
+    scorer = extractors.get(extractor)(extractor, device=device)
+    evaluator = Evaluator(scorer, images[:100], validation, validation, FAKES, cache_root() / "features")
     training = Training(strategy, setup)
     curve: list[dict[str, Any]] = []
     if state := load_checkpoint(folder):
