@@ -1,0 +1,226 @@
+"""The one place that touches torch-fidelity (Obukhov et al.): its extractors as ours, ours as its, and its numbers.
+
+Uses its documented interface where there is one (``calculate_metrics``, the extractor classes, registration); the
+metrics on given features are undocumented, so the version is pinned and a contract test watches them.
+Nothing here downloads: missing weights are an error that says where to get them.
+"""
+
+import functools
+import hashlib
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch_fidelity
+from torch import Tensor
+from torch.utils.data import Dataset
+from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
+from torch_fidelity.metric_kid import kid_features_to_metric
+from torch_fidelity.metric_prc import prc_features_to_metric
+
+from ..errors import UserError
+from ..registries import extractors
+from .extractor import FeatureExtractor
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the weights of an extractor come from, and what it gives."""
+
+    file: str
+    url: str
+    layer: str
+    dimension: int
+    size: int
+
+
+def _clip(file: str, sha256: str, name: str, dimension: int, size: int = 224) -> Origin:
+    url = f"https://openaipublic.azureedge.net/clip/models/{sha256}/{file}.pt"
+    return Origin(f"{name}-{sha256}.pt", url, "clip", dimension, size)
+
+
+def _dinov2(letter: str, dimension: int) -> Origin:
+    file = f"dinov2_vit{letter}14_pretrain.pth"
+    return Origin(file, f"https://dl.fbaipublicfiles.com/dinov2/dinov2_vit{letter}14/{file}", "dinov2", dimension, 224)
+
+
+ORIGINS = {
+    "inception-v3-compat": Origin(
+        "weights-inception-2015-12-05-6726825d.pth",
+        "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth",
+        "2048",
+        2048,
+        299,
+    ),
+    "vgg16": Origin(
+        "vgg16-397923af.pth", "https://download.pytorch.org/models/vgg16-397923af.pth", "fc2_relu", 4096, 224
+    ),
+    "clip-vit-b-32": _clip(
+        "ViT-B-32", "40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af", "clip-vit-b-32", 512
+    ),
+    "clip-vit-b-16": _clip(
+        "ViT-B-16", "5806e77cd80f8b59890b7e101eabd078d9fb84e6937f9e85e4ecb61988df416f", "clip-vit-b-16", 512
+    ),
+    "clip-vit-l-14": _clip(
+        "ViT-L-14", "b8cca3fd41ae0c99ba7e8951adf17d267cdb84cd88be6f7c2e0eca1737a03836", "clip-vit-l-14", 768
+    ),
+    "dinov2-vit-s-14": _dinov2("s", 384),
+    "dinov2-vit-b-14": _dinov2("b", 768),
+    "dinov2-vit-l-14": _dinov2("l", 1024),
+}
+"""By registered name, which is torch-fidelity's."""
+
+DINOV2_CODE = "facebookresearch_dinov2_main"
+
+
+class FidelityExtractor(FeatureExtractor):
+    """A feature extractor of torch-fidelity, with its own preprocessing (TensorFlow-1 bilinear resize)."""
+
+    batch = 32
+
+    def __init__(self, name: str, weights: Path | None = None, device: torch.device | str = "cpu"):
+        super().__init__(device)
+        origin = ORIGINS[name]
+        self.name, self.dimension, self.layer = name, origin.dimension, origin.layer
+        self.resize = f"bilinear (TensorFlow 1) to {origin.size} px"
+        self.weights = find_weights(name, weights)
+        network = self._load()
+        self.network = network.eval().requires_grad_(False).to(self.device, memory_format=torch.channels_last)
+
+    def _load(self) -> torch.nn.Module:
+        kind, _, _ = self.name.partition("-")
+        if kind == "dinov2":
+            # It accepts no path; with code and weights both in torch's cache it loads them from there.
+            return torch_fidelity.FeatureExtractorDinoV2(self.name, [self.layer])
+        maker: Any = {
+            "inception": torch_fidelity.FeatureExtractorInceptionV3,
+            "vgg16": torch_fidelity.FeatureExtractorVGG16,
+            "clip": torch_fidelity.FeatureExtractorCLIP,
+        }[kind]
+        try:
+            if kind != "clip":
+                # torch-fidelity unpickles the file without restriction, so it is first read with the restriction.
+                torch.load(self.weights, map_location="cpu", weights_only=True)
+            return maker(self.name, [self.layer], feature_extractor_weights_path=str(self.weights))
+        except Exception as error:  # whatever an unsuitable file raises: pickle, zip, JIT and state-dict errors
+            reason = str(error).strip().partition("\n")[0]
+            raise UserError(f"{self.weights} does not hold the weights of {self.name}: {reason}") from error
+
+    @cached_property
+    def digest(self) -> str:
+        with self.weights.open("rb") as file:
+            weights = hashlib.file_digest(file, "sha256").hexdigest()
+        text = f"torch-fidelity {self.name} {self.layer} {weights} {self.resize} float32"
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def features(self, images: Tensor) -> Tensor:
+        (features,) = self.network(images)
+        return features
+
+
+def find_weights(name: str, given: Path | None = None) -> Path:
+    """The weights file of an extractor: ``given``, or in ``$GRAFTBENCH_WEIGHTS``, or in torch's cache.
+
+    Raises ``UserError`` that says which file is missing, where to get it and where to put it.
+    """
+    origin = ORIGINS[name]
+    if given is not None and not name.startswith("dinov2"):
+        if not given.is_file():
+            raise UserError(f"{given}: no such file (weights of {name}, from {origin.url})")
+        return given
+    cache = Path(torch.hub.get_dir())
+    folders = [cache / "checkpoints"]
+    if own := os.environ.get("GRAFTBENCH_WEIGHTS"):
+        folders.insert(0, Path(own))
+    if name.startswith("dinov2"):
+        folders = [cache / "checkpoints"]
+        if not (cache / DINOV2_CODE).is_dir():
+            raise UserError(
+                f"the code of {name} is missing: unpack https://github.com/facebookresearch/dinov2 (branch main) "
+                f"as {cache / DINOV2_CODE}, and put {origin.url} into {folders[0]}"
+            )
+    for folder in folders:
+        if (folder / origin.file).is_file():
+            return folder / origin.file
+    raise UserError(
+        f"the weights of {name} are missing: get {origin.url} and put it at {folders[0] / origin.file}"
+        + ("" if name.startswith("dinov2") else " (or into the folder that $GRAFTBENCH_WEIGHTS names)")
+    )
+
+
+@functools.cache
+def offer(name: str) -> str:
+    """Make one of our extractors known to torch-fidelity, under its name: ``calculate_metrics(feature_extractor=…)``.
+
+    Returns the name of its feature layer. Any number of calls.
+    """
+
+    class Offered(torch_fidelity.FeatureExtractorBase):
+        def __init__(self, name: str, features_list: list[str], **_: Any):
+            super().__init__(name, features_list)
+            self.extractor = extractors.get(name)(name)
+
+        def forward(self, images: Tensor) -> tuple[Tensor]:
+            if images.device != self.extractor.device:
+                self.extractor = extractors.get(self.name)(self.name, device=images.device)
+            return (self.extractor(images),)
+
+        @staticmethod
+        def get_provided_features_list() -> tuple[str]:
+            return ("features",)
+
+        @staticmethod
+        def get_default_feature_layer_for_metric(metric: str) -> str:
+            return "features"
+
+        @staticmethod
+        def can_be_compiled() -> bool:
+            return False
+
+        @staticmethod
+        def get_dummy_input_for_compile() -> Tensor:
+            return torch.zeros(1, 3, 4, 4, dtype=torch.uint8)
+
+    extractors.entry(name)
+    torch_fidelity.register_feature_extractor(name, Offered)
+    return "features"
+
+
+class _Images(Dataset):
+    """torch-fidelity reads datasets of bare tensors."""
+
+    def __init__(self, images: Tensor):
+        self.images = images
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> Tensor:
+        return self.images[index]
+
+
+def calculate_metrics(fakes: Tensor, reals: Tensor, **options: Any) -> dict[str, float]:
+    """``torch_fidelity.calculate_metrics`` on uint8 images, without its cache and its worker processes."""
+    settings: dict[str, Any] = {"cuda": False, "cache": False, "save_cpu_ram": True, "verbose": False}
+    return torch_fidelity.calculate_metrics(input1=_Images(fakes), input2=_Images(reals), **settings | options)
+
+
+def fid_of_features(fake: Tensor, real: Tensor) -> float:
+    """torch-fidelity's FID of features on the CPU."""
+    statistics = [fid_features_to_statistics(features) for features in (fake, real)]
+    return fid_statistics_to_metric(*statistics, verbose=False)[torch_fidelity.KEY_METRIC_FID]
+
+
+def kid_of_features(fake: Tensor, real: Tensor, subsets: int, size: int, seed: int) -> tuple[float, float]:
+    """torch-fidelity's KID of features: mean and spread over random subsets."""
+    found = kid_features_to_metric(fake, real, kid_subsets=subsets, kid_subset_size=size, rng_seed=seed, verbose=False)
+    return found[torch_fidelity.KEY_METRIC_KID_MEAN], found[torch_fidelity.KEY_METRIC_KID_STD]
+
+
+def prc_of_features(fake: Tensor, real: Tensor, neighbours: int) -> tuple[float, float]:
+    """torch-fidelity's precision and recall of features."""
+    found = prc_features_to_metric(fake, real, prc_neighborhood=neighbours, verbose=False)
+    return found[torch_fidelity.KEY_METRIC_PRECISION], found[torch_fidelity.KEY_METRIC_RECALL]
