@@ -1,0 +1,114 @@
+"""One self-contained HTML page: interactive curves, tables that sort and filter, every figure with its data.
+
+It loads nothing: scripts, styles, pictures and data are inside, and a content security policy that names its own
+scripts by hash keeps everything else from running. All names are escaped by Jinja2.
+"""
+
+import base64
+import functools
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup
+
+from .comparison import Table
+from .page_data import cell_table, facts, failures, interactive, provenance
+from .plots.figure import Absent, Plot
+
+BUDGET = 7_600_000
+"""Bytes that the page may have; what no longer fits is linked beside it, and the page says so."""
+LARGEST_SVG = 160_000
+"""A larger vector drawing is shown as its PNG."""
+LARGEST_CSV = 120_000
+
+
+@dataclass
+class Page:
+    """What a page shows."""
+
+    title: str
+    rows: pd.DataFrame
+    curves: pd.DataFrame
+    environment: Mapping[str, object]
+    figures: list[tuple[Plot, dict[str, Path]]] = field(default_factory=list)
+    absent: list[Absent] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A figure as the template needs it. ``source`` and ``data`` are data: links, or empty where over budget."""
+
+    plot: Plot
+    source: str
+    data: str
+    files: dict[str, str]
+    """Paths relative to the page, by format."""
+
+
+def write_page(page: Page, path: Path) -> None:
+    """Render the page to ``path``; figures' files must lie below its folder."""
+    script, style, plotly = _template_text("page.js"), _template_text("page.css"), _plotly()
+    data = interactive(page.rows, page.curves)
+    tables = [*page.tables, *([cell_table(page.rows)] if len(page.rows) else [])]
+    room = BUDGET - len(script) - len(style) - len(plotly) - 2 * len(data) - 60 * sum(t.texts.size for t in tables)
+    shown = []
+    for plot, files in page.figures:
+        each = _show(plot, files, path.parent, room)
+        room -= len(each.source) + len(each.data)
+        shown.append(each)
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    template = environment.from_string(_template_text("index.html"))
+    html = template.render(
+        title=page.title,
+        facts=facts(page.rows),
+        provenance=provenance(page.rows, page.environment),
+        shown=shown,
+        absent=page.absent,
+        tables=tables,
+        failures=failures(page.rows),
+        data=Markup(data),
+        style=Markup(style),
+        script=Markup(script),
+        plotly=Markup(plotly),
+        policy=_policy(script, plotly),
+        nan=float("nan"),
+    )
+    path.write_text(html, encoding="utf-8", newline="\n")
+
+
+def _show(plot: Plot, files: dict[str, Path], folder: Path, room: int) -> Shown:
+    picture = files["svg"] if files["svg"].stat().st_size <= LARGEST_SVG else files["png"]
+    source = _data_link(picture, "image/svg+xml" if picture.suffix == ".svg" else "image/png")
+    data = _data_link(files["csv"], "text/csv") if files["csv"].stat().st_size <= LARGEST_CSV else ""
+    relative = {kind: file.relative_to(folder).as_posix() for kind, file in files.items()}
+    return Shown(plot, source if len(source) <= room else "", data if len(source) + len(data) <= room else "", relative)
+
+
+def _data_link(file: Path, kind: str) -> str:
+    return f"data:{kind};base64,{base64.b64encode(file.read_bytes()).decode()}"
+
+
+def _policy(*scripts: str) -> str:
+    allowed = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(s.encode()).digest()).decode()}'" for s in scripts)
+    return (
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _template_text(name: str) -> str:
+    return (resources.files("graftbench.reports") / "templates" / name).read_text(encoding="utf-8")
+
+
+@functools.cache
+def _plotly() -> str:
+    """Plotly's bundled script, as the package ships it."""
+    from plotly.offline import get_plotlyjs
+
+    return get_plotlyjs()

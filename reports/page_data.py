@@ -1,0 +1,140 @@
+"""What the page shows beside its figures: facts, failures, provenance, and the data of its interactive charts."""
+
+import json
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from .comparison import Table
+from .plots.axes import metric_title
+from .plots.convergence import curve_means, reference_lines
+from .settings import Setting, present, settings
+
+MOST_CELLS = 3000
+"""Rows of the table of all cells; a larger store's table is in its CSV and Parquet files."""
+CURVES = ("kid", "fid", "validation_kid", "precision", "recall", "coverage", "vendi")
+SHOWN = ["target", "shots", "label", "seed", "status", "backbone", "extractor"]
+MEASURED = {"kid": "KID ↓", "fid": "FID ↓", "precision": "precision ↑", "recall": "recall ↑"}
+COSTS = {"seconds_per_kimg": "s/kimg", "peak_memory_mb": "memory (MB)"}
+
+
+def facts(rows: pd.DataFrame) -> list[tuple[str, str]]:
+    """Name and value of what a reader wants to know first."""
+    if rows.empty:
+        return [("cells", "0")]
+    ok = int((rows["status"] == "ok").sum())
+    compared = rows[~rows["reference"].astype(bool)]
+    return [
+        ("cells finished", f"{ok} of {len(rows)}"),
+        ("strategies", str(compared["label"].nunique())),
+        ("targets", str(rows["target"].nunique())),
+        ("shots", _list(rows["shots"])),
+        ("seeds", str(rows["seed"].nunique())),
+        ("backbone", _list(rows["backbone"])),
+        ("extractor", _list(rows["extractor"])),
+    ]
+
+
+def failures(rows: pd.DataFrame) -> list[dict[str, object]]:
+    """Cells that have no result, with status and reason."""
+    if rows.empty:
+        return []
+    failed = rows[rows["status"] != "ok"].sort_values(["target", "shots", "label", "seed"])
+    columns = ["target", "shots", "label", "seed", "status", "reason", "key"]
+    return [dict(zip(columns, row, strict=True)) for row in failed[columns].fillna("").itertuples(index=False)]
+
+
+def provenance(rows: pd.DataFrame, environment: Mapping[str, object]) -> list[tuple[str, str]]:
+    """Hash of the cells' specs, digest, commit, hardware …, then what ``environment`` adds."""
+    found = [("cells' specs", spec_hash(rows))]
+    names = {"commit": "commit", "digest": "source digest", "hardware": "hardware", "device": "device"}
+    names |= {"threads": "threads", "precision": "precision", "torch": "torch"}
+    found += [(words, _list(rows[name])) for name, words in names.items() if name in rows and len(rows)]
+    return found + [(str(name), str(value)) for name, value in sorted(environment.items()) if str(name) not in names]
+
+
+def spec_hash(rows: pd.DataFrame) -> str:
+    """Twelve digits that stand for the set of cells: a hash of their keys."""
+    import hashlib
+
+    keys = sorted(map(str, rows["key"])) if "key" in rows else []
+    return hashlib.sha256("\n".join(keys).encode()).hexdigest()[:12]
+
+
+def cell_table(rows: pd.DataFrame) -> Table:
+    """One row per cell with its headline numbers."""
+    ordered = rows.sort_values(["target", "shots", "label", "seed", "key"]).head(MOST_CELLS)
+    texts, values = pd.DataFrame(index=ordered.index), pd.DataFrame(index=ordered.index)
+    for column in SHOWN:
+        if column not in ("backbone", "extractor") or rows[column].nunique() > 1:
+            name = "strategy" if column == "label" else column
+            texts[name] = ordered[column].astype(str)
+            values[name] = pd.to_numeric(ordered[column], errors="coerce") if column in ("shots", "seed") else np.nan
+    for column, words in (MEASURED | COSTS).items():
+        values[words] = _own(ordered, column) if column in MEASURED else ordered.get(column, np.nan)
+        texts[words] = ["–" if math.isnan(value) else f"{value:.4g}" for value in values[words]]
+    left_out = f" The first {MOST_CELLS} of {len(rows)}." if len(rows) > MOST_CELLS else ""
+    return Table(
+        "cells", "All cells", f"One row per cell, final iteration.{left_out}", texts, values, list(ordered["label"])
+    )
+
+
+def interactive(rows: pd.DataFrame, curves: pd.DataFrame) -> str:
+    """JSON for the page's charts, safe inside a script element."""
+    found = settings(rows, curves)
+    looks = {label: look for setting in found for label, look in setting.looks(references=False).items()}
+    strategies = [
+        {"label": label, "colour": look.colour, "dark": look.on_dark, "symbol": look.symbol, "dash": look.line}
+        for label, look in looks.items()
+    ]
+    charts = [chart for setting in found for chart in _charts(setting)]
+    text = json.dumps({"strategies": strategies, "charts": charts}, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _charts(setting: Setting) -> list[dict[str, object]]:
+    charts = []
+    for metric in CURVES:
+        column = setting.metric(metric)
+        if not present(setting.curves, [column, "kimg", "seconds"]):
+            continue
+        means, lines = curve_means(setting, column, "seconds"), reference_lines(setting, metric)
+        for target, group in means.groupby("target", sort=True):
+            series = [
+                {"label": label, **{name: _digits(part[source]) for name, source in COLUMNS.items()}}
+                for label, part in group.groupby("label", sort=True)
+            ]
+            charts.append(
+                {
+                    "setting": setting.title,
+                    "target": target,
+                    "metric": metric_title(column),
+                    "floor": _digits(lines.loc[[target], "floor"])[0],
+                    "ceiling": _digits(lines.loc[[target], "ceiling"])[0],
+                    "series": series,
+                }
+            )
+    return charts
+
+
+COLUMNS = {"kimg": "kimg", "seconds": "x", "mean": "mean", "low": "low", "high": "high", "n": "n"}
+
+
+def _digits(values: pd.Series) -> list[float | None]:
+    """Numbers with four significant digits; None where there is none."""
+    return [float(f"{value:.4g}") if math.isfinite(value) else None for value in values.astype(float)]
+
+
+def _own(rows: pd.DataFrame, metric: str) -> pd.Series:
+    """A metric under each row's own extractor."""
+    own = pd.Series(np.nan, index=rows.index)
+    for extractor, group in rows.groupby("extractor"):
+        if f"{metric}@{extractor}" in rows:
+            own[group.index] = group[f"{metric}@{extractor}"].astype(float)
+    return own
+
+
+def _list(values: pd.Series) -> str:
+    return ", ".join(sorted({str(value) for value in values.dropna()}, key=lambda word: (len(word), word))) or "unknown"

@@ -1,0 +1,103 @@
+"""Quality while training: one panel per target, one line per strategy, with floor and ceiling."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from ..settings import Setting, present
+from .axes import log_ticks, metric_title, no_overlap, scale_for, short_title
+from .figure import Absent, Plot, legend, panels, plain
+from .means import mean_intervals
+
+FLOOR = {"color": "#555555", "linestyle": (0, (1, 1)), "linewidth": 1.0}
+CEILING = {"color": "#555555", "linestyle": (0, (6, 2)), "linewidth": 1.0}
+AXES = {"kimg": "training (kimg)", "seconds": "training time (s, evaluation excluded)"}
+
+
+def convergence(setting: Setting, metric: str = "kid", against: str = "kimg") -> Plot | Absent:
+    """Mean of ``metric`` over the seeds against ``kimg`` or ``seconds``, with 95 % intervals.
+
+    A point is drawn where at least half of a strategy's cells are still training, so that a diverged run does not
+    improve its curve unseen; the caption counts the cells.
+    """
+    name, column = setting.named(f"convergence-{metric}-{against}"), setting.metric(metric)
+    title = f"Convergence: {metric_title(metric, False)} against {'kimg' if against == 'kimg' else 'seconds'}"
+    if not present(setting.curves, [column, against]):
+        return Absent(name, title, f"no cell has a curve of {column}")
+    data = curve_means(setting, column, against)
+    lines = reference_lines(setting, metric)
+    figure, axes = panels(len(setting.targets))
+    scale = scale_for(data["mean"].to_numpy())
+    looks = setting.looks(references=False)
+    for target, each in zip(setting.targets, axes, strict=True):
+        shown = data[data["target"] == target]
+        for label, group in shown.groupby("label", sort=True):
+            style = looks[label]
+            each.plot(group["x"], group["mean"], markevery=max(1, len(group) // 6), label=label, **style.line_style())
+            low = group["low"] if scale == "linear" else np.maximum(group["low"], group["mean"] / 4)
+            each.fill_between(group["x"], low, group["high"], color=style.colour, alpha=0.13, linewidth=0)
+        each.set_yscale(scale)
+        _draw_lines(each, lines.loc[target], shown["mean"].min(), scale)
+        each.set_title(plain(target))
+        each.set_xlabel(AXES[against])
+        if scale == "log":
+            log_ticks(each.yaxis)
+        no_overlap(each)
+    for each in axes:
+        if each.get_subplotspec().is_first_col():
+            each.set_ylabel(short_title(column))
+    legend(figure, looks, {"real vs. real (floor)": FLOOR, "unadapted source (ceiling)": CEILING})
+    return Plot(
+        name,
+        title,
+        f"{metric_title(column)} on held-out references against {AXES[against]}: mean and 95 % interval over seeds. "
+        f"Dotted: real against real, the floor; dashed: the unadapted source. {setting.title}; {setting.completeness}.",
+        _describe(data, setting, column),
+        figure,
+        data,
+    )
+
+
+def curve_means(setting: Setting, column: str, against: str) -> pd.DataFrame:
+    """Columns target, label, x, mean, low, high, n. Seconds are averaged over the seeds at each kimg."""
+    curves = setting.curves[
+        ~setting.curves["key"].isin(setting.rows.loc[setting.rows["reference"].astype(bool), "key"])
+    ]
+    by = ["target", "label", "kimg"]
+    found = mean_intervals(curves, by, column)
+    cells = setting.rows.groupby(["target", "label"]).size().rename("cells").reset_index()
+    found = found.merge(cells, on=["target", "label"])
+    found = found[found["n"] * 2 >= found["cells"]].drop(columns="cells")
+    if against == "kimg":
+        return found.rename(columns={"kimg": "x"})
+    seconds = curves.groupby(by)["seconds"].mean().rename("x").reset_index()
+    return found.merge(seconds, on=by)[["target", "label", "x", "mean", "low", "high", "n", "kimg"]]
+
+
+def reference_lines(setting: Setting, metric: str) -> pd.DataFrame:
+    """Per target: ``floor`` (mean of the real-against-real column) and ``ceiling`` (mean of source-only's cells)."""
+    column, floor = setting.metric(metric), setting.metric(f"floor_{metric}")
+    rows = setting.rows[setting.rows["status"] == "ok"]
+    found = pd.DataFrame(index=pd.Index(setting.targets, name="target"))
+    found["floor"] = rows.groupby("target")[floor].mean() if floor in rows else np.nan
+    source = rows[rows["strategy"] == "source-only"]
+    found["ceiling"] = source.groupby("target")[column].mean() if column in rows else np.nan
+    return found
+
+
+def _draw_lines(axes: Axes, lines: pd.Series, lowest: float, scale: str) -> None:
+    """Floor and ceiling; a floor far below every curve is written down instead, so that it flattens none."""
+    if np.isfinite(lines["ceiling"]):
+        axes.axhline(lines["ceiling"], zorder=1.5, **CEILING)
+    floor = lines["floor"]
+    if np.isfinite(floor) and scale == "log" and floor < lowest / 4:
+        axes.text(0.98, 0.02, f"floor {floor:.2g} ↓", transform=axes.transAxes, ha="right", fontsize=7, color="#555555")
+    elif np.isfinite(floor):
+        axes.axhline(floor, zorder=1.5, **FLOOR)
+
+
+def _describe(data: pd.DataFrame, setting: Setting, column: str) -> str:
+    last = data.sort_values("x").groupby(["target", "label"]).last().reset_index()
+    best = last.loc[last.groupby("target")["mean"].idxmin()]
+    words = [f"{row.target}: {row.label} ends lowest at {row.mean:.3g}" for row in best.head(4).itertuples()]
+    return f"Line chart of {column} for {last['label'].nunique()} strategies. " + "; ".join(words) + "."

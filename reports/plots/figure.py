@@ -1,0 +1,88 @@
+"""A plot with everything that belongs to it (caption, alternative text, data), and its files."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ..style import Look, theme
+
+METADATA: dict[str, dict[str, str | None]] = {
+    "svg": {"Date": None, "Creator": "graftbench"},
+    "pdf": {"CreationDate": None, "Producer": None, "Creator": "graftbench"},
+    "png": {"Software": None},
+}
+"""No dates and no versions, so that the same rows give the same bytes."""
+
+
+@dataclass(frozen=True)
+class Plot:
+    """One figure of a report."""
+
+    name: str
+    """Stem of its files: letters, digits and hyphens."""
+    title: str
+    caption: str
+    alt: str
+    """What a reader who cannot see it should know."""
+    figure: Figure
+    data: pd.DataFrame
+    """The numbers that are drawn."""
+
+
+@dataclass(frozen=True)
+class Absent:
+    """A figure that these rows cannot give, and why."""
+
+    name: str
+    title: str
+    reason: str
+
+
+def save(plot: Plot, folder: Path, formats: tuple[str, ...] = ("svg", "pdf", "png")) -> dict[str, Path]:
+    """Write the figure in each format and its data as CSV; returns the paths by format (``csv`` among them)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {}
+    with theme():
+        for kind in formats:
+            files[kind] = folder / f"{plot.name}.{kind}"
+            plot.figure.savefig(files[kind], format=kind, metadata=METADATA[kind], bbox_inches="tight", pad_inches=0.05)
+    files["csv"] = folder / f"{plot.name}.csv"
+    plot.data.to_csv(files["csv"], index=False, float_format="%.8g", lineterminator="\n")
+    return files
+
+
+def panels(count: int, width: float = 2.9, height: float = 2.2, columns: int = 4) -> tuple[Figure, list[Axes]]:
+    """A figure with ``count`` panels of ``width`` x ``height`` inches in rows of at most ``columns``."""
+    columns = min(columns, count) if count != 4 else 2
+    rows = -(-count // columns)
+    figure = Figure(figsize=(max(width * columns, 3.6), height * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False)
+    axes = list(grid.flat)
+    for spare in axes[count:]:
+        spare.remove()
+    return figure, axes[:count]
+
+
+def legend(figure: Figure, looks: dict[str, Look], extra: dict[str, dict] | None = None, lines: bool = True) -> None:
+    """One legend below all panels: a line with a marker for each label, then ``extra`` line styles by name."""
+    from matplotlib.lines import Line2D
+
+    handles = []
+    for name, each in looks.items():
+        style = each.line_style() if lines else {**each.marker_style(), "linestyle": "none"}
+        handles.append(Line2D([], [], label=plain(name), **style))
+    handles += [Line2D([], [], label=name, **style) for name, style in (extra or {}).items()]
+    widest = max((len(handle.get_label()) for handle in handles), default=1)  # type: ignore[arg-type]
+    per_row = max(1, int(figure.get_figwidth() / (0.062 * widest + 0.55)))
+    count = min(per_row, len(handles))
+    figure.set_figheight(figure.get_figheight() + 0.05 + 0.165 * -(-len(handles) // count))  # panels keep their size
+    figure.legend(handles=handles, loc="outside lower center", ncols=count, handlelength=2.8)
+
+
+def plain(name: str) -> str:
+    """A name as matplotlib shall show it: a dollar sign starts no formula, and a very long name is cut."""
+    shown = name if len(name) <= 40 else name[:39] + "…"
+    return shown.replace("$", r"\$")
