@@ -30,6 +30,7 @@ from .pictures import write_grid
 from .registries import extractors, strategies
 from .seeds import seed_for
 from .source import Source, load_source
+from .store import reference_grid
 from .train import Diverged, Training
 
 log = logging.getLogger(__name__)
@@ -111,7 +112,7 @@ def build_evaluator(cell: Cell, shots: Tensor, references: Path, device: torch.d
     domain = open_domain(cell.target)
     reference = evaluation_images(domain, "reference", cell.protocol, cell.resolution, cell.reals)
     validation = evaluation_images(domain, "validation", cell.protocol, cell.resolution, cell.reals)
-    name = "".join(c if c.isalnum() or c in "-@" else "-" for c in f"{cell.target}@{cell.resolution}")
+    name = reference_grid(cell.target, cell.resolution)
     for path, images in (
         (references / f"{name}.png", reference),
         (references / f"{name}-shots{cell.shots}-seed{cell.seed}.png", shots),

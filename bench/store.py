@@ -96,6 +96,11 @@ def read_curves(store: Store) -> pd.DataFrame:
     return curves
 
 
+def reference_grid(target: str, resolution: int) -> str:
+    """Stem of the grid of a target's real images in ``references/``."""
+    return "".join(c if c.isalnum() or c in "-@" else "-" for c in f"{target}@{resolution}")
+
+
 def _row(folder: Path) -> dict[str, Any]:
     cell = Cell.from_json((folder / "spec.json").read_text(encoding="utf-8"))
     final = folder / "final.json"

@@ -17,7 +17,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from .comparison import Table
-from .page_data import cell_table, facts, failures, interactive, provenance
+from .page_data import cell_table, facts, failures, interactive, packages, provenance
 from .plots.figure import Absent, Plot
 
 BUDGET = 7_600_000
@@ -68,6 +68,7 @@ def write_page(page: Page, path: Path) -> None:
         title=page.title,
         facts=facts(page.rows),
         provenance=provenance(page.rows, page.environment),
+        packages=packages(page.environment),
         shown=shown,
         absent=page.absent,
         tables=tables,
@@ -77,7 +78,6 @@ def write_page(page: Page, path: Path) -> None:
         script=Markup(script),
         plotly=Markup(plotly),
         policy=_policy(script, plotly),
-        nan=float("nan"),
     )
     path.write_text(html, encoding="utf-8", newline="\n")
 

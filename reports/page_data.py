@@ -1,5 +1,6 @@
 """What the page shows beside its figures: facts, failures, provenance, and the data of its interactive charts."""
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -52,13 +53,20 @@ def provenance(rows: pd.DataFrame, environment: Mapping[str, object]) -> list[tu
     names = {"commit": "commit", "digest": "source digest", "hardware": "hardware", "device": "device"}
     names |= {"threads": "threads", "precision": "precision", "torch": "torch"}
     found += [(words, _list(rows[name])) for name, words in names.items() if name in rows and len(rows)]
-    return found + [(str(name), str(value)) for name, value in sorted(environment.items()) if str(name) not in names]
+    plain = {str(name): value for name, value in environment.items() if not isinstance(value, Mapping)}
+    return found + [(name, str(value)) for name, value in sorted(plain.items()) if name not in names and value != ""]
+
+
+def packages(environment: Mapping[str, object]) -> list[tuple[str, str]]:
+    """Name and version of every package that the environment lists."""
+    listed = environment.get("packages", {})
+    return (
+        [(str(name), str(version)) for name, version in sorted(listed.items())] if isinstance(listed, Mapping) else []
+    )
 
 
 def spec_hash(rows: pd.DataFrame) -> str:
     """Twelve digits that stand for the set of cells: a hash of their keys."""
-    import hashlib
-
     keys = sorted(map(str, rows["key"])) if "key" in rows else []
     return hashlib.sha256("\n".join(keys).encode()).hexdigest()[:12]
 

@@ -31,10 +31,11 @@ def write_report(
 ) -> Path:
     """Write ``folder/index.html``, ``folder/tables/`` and ``folder/figures/``; returns the page's path.
 
-    ``sample_images`` maps a cell's key to a PNG of its samples and ``real_images`` a target to a PNG of its held-out
-    images: square tiles of the cell's resolution in rows, without gaps. The same rows give the same bytes.
+    ``sample_images`` and ``real_images`` map a cell's key to a PNG of its samples and of its target's held-out
+    images: square tiles of the cell's resolution in rows, without gaps. ``environment`` is shown as provenance (its
+    ``packages`` folded). The same rows and pictures give the same bytes.
     """
-    folder = Path(folder)
+    folder, rows = Path(folder), rows.reset_index(drop=True)
     folder.mkdir(parents=True, exist_ok=True)
     page = Page(title, rows, curves, environment or {})
     for draw in drawings(rows, curves, sample_images or {}, real_images or {}):

@@ -69,15 +69,18 @@ def settings(rows: pd.DataFrame, curves: pd.DataFrame, across_shots: bool = Fals
         words = [_word(column, value) for column, value in zip(varying, values, strict=True)]
         first = group.iloc[0]
         title = " · ".join(_word(column, first[column]) for column in columns if column not in ("width", "batch"))
-        found.append(Setting(slug(" ".join(words)), title, group, inside, str(first["extractor"])))
+        found.append(
+            Setting(slug("-".join(words).replace(" ", "-").lower()), title, group, inside, str(first["extractor"]))
+        )
     return found
 
 
 def slug(name: str) -> str:
     """A file name for any name: two different names never share one."""
-    plain = re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-.")
-    kept = plain == name.lower().replace(" ", "-").replace("_", "-") and len(plain) <= 100
-    return plain if kept else f"{plain[:80]}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"
+    plain = re.sub(r"[^a-z0-9._]+", "-", name.lower()).strip("-._")
+    if plain == name and len(plain) <= 100:
+        return plain
+    return f"{plain[:80]}-{hashlib.sha256(name.encode()).hexdigest()[:6]}".strip("-")
 
 
 def _references(references: pd.DataFrame, group: pd.DataFrame, columns: list[str]) -> pd.DataFrame:

@@ -4,26 +4,17 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-TITLES = {
-    "kid": "KID",
-    "fid": "FID",
-    "vendi": "Vendi score",
-    "intra_diversity": "intra-cluster diversity",
-    "occupied_clusters": "occupied clusters",
-    "d1_d2": "d1/d2 to the shots",
-    "kid_shots": "KID against the shots",
-    "fid_shots": "FID against the shots",
-}
-LOWER_IS_BETTER = ("kid", "fid")
+from ...bench.metrics.names import METRICS, split_name
 
 
-def metric_title(metric: str, direction: bool = True) -> str:
-    """``kid@x`` -> ``KID@x ↓``."""
-    name, _, extractor = metric.partition("@")
-    title = TITLES.get(name, name.replace("_", " ")) + (f"@{extractor}" if extractor else "")
-    if not direction or name in ("kid_shots", "fid_shots"):
-        return title
-    return f"{title} {'↓' if name in LOWER_IS_BETTER else '↑'}"
+def metric_title(column: str, direction: bool = True) -> str:
+    """``kid@x`` -> ``KID@x ↓``; a name without ``@`` stands for every extractor."""
+    name, at, extractor = column.partition("@")
+    prefix, metric, _ = split_name(f"{name}@{extractor}")
+    words = {"validation_": "validation ", "best_": "best ", "floor_": "real-against-real "}.get(prefix, "")
+    better = METRICS[metric].better
+    arrow = {"lower": " ↓", "higher": " ↑", None: ""}[better] if direction else ""
+    return f"{words}{METRICS[metric].label}{at}{extractor}{arrow}"
 
 
 def short_title(metric: str) -> str:

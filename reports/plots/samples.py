@@ -30,7 +30,7 @@ def samples(
 ) -> Plot | Absent:
     """One row of images per strategy, real images on top.
 
-    ``sample_images`` maps a cell's key to its grid, ``real_images`` a target to the grid of its reference images.
+    Both map a cell's key to a grid: of its samples, and of its target's reference images.
     The seed shown is the lowest that every strategy with pictures has, or each strategy's own lowest.
     """
     name, title = setting.named(f"samples-{target}"), f"Samples: {target}"
@@ -38,8 +38,9 @@ def samples(
     if chosen.empty:
         return Absent(name, title, f"no finished cell of {target} stored a picture of its samples")
     strips = []
-    if target in real_images:
-        strips.append(("real images", tiles(Path(real_images[target]), int(chosen["resolution"].iloc[0]))))
+    real = next((real_images[key] for key in chosen["key"] if key in real_images), None)
+    if real is not None:
+        strips.append(("real images", tiles(Path(real), int(chosen["resolution"].iloc[0]))))
     for label, key, resolution in zip(chosen["label"], chosen["key"], chosen["resolution"], strict=True):
         strips += [(label, tiles(Path(sample_images[key]), int(resolution)))]
     figure = strip_figure([(label, images[:COLUMNS]) for label, images in strips])
@@ -51,7 +52,7 @@ def samples(
         f"selected: a column is one latent vector for all strategies (the VAE's are its own). Top row: real held-out "
         f"images. {setting.title}.",
         f"Grid of generated images, one row for each of {', '.join(chosen['label'])}"
-        + (", below a row of real images." if target in real_images else "."),
+        + (", below a row of real images." if real is not None else "."),
         figure,
         chosen[["label", "seed", "key"]].reset_index(drop=True),
     )

@@ -1,0 +1,104 @@
+"""The report folder: what is in it, that it is the same twice, and what it says of holes."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from graftbench.reports.report import write_report
+from graftbench.reports.settings import settings, slug
+from PIL import Image
+from synthetic import synthetic
+
+
+def grid(path, tiles=4, resolution=32, seed=0):
+    pixels = np.random.default_rng(seed).integers(0, 255, (resolution * 2, resolution * tiles // 2, 3), np.uint8)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("grids")
+    rows, curves = synthetic(["scratch", "finetune", "vae"], 2, 2, failed=[("vae", "babies", 0)])
+    samples = {key: grid(folder / f"{number}.png", seed=number) for number, key in enumerate(rows["key"])}
+    real = dict.fromkeys(rows["key"], grid(folder / "real.png", seed=999))
+    return {"rows": rows, "curves": curves, "sample_images": samples, "real_images": real}
+
+
+@pytest.fixture(scope="module")
+def report(results, tmp_path_factory):
+    return write_report(**results, folder=tmp_path_factory.mktemp("report")).parent
+
+
+def test_has_the_page_the_tables_and_each_figure_in_three_formats_with_its_data(report):
+    assert (report / "index.html").is_file()
+    assert {path.suffix for path in (report / "tables").iterdir()} >= {".csv", ".md", ".tex"}
+    stems = {path.stem for path in (report / "figures").iterdir()}
+    assert {"convergence-kid-kimg", "convergence-kid-seconds", "throughput", "samples-babies"} <= stems
+    for stem in stems:
+        assert all((report / "figures" / f"{stem}.{kind}").stat().st_size for kind in ("svg", "pdf", "png", "csv"))
+
+
+def test_the_same_results_give_the_same_bytes_whatever_the_order_of_the_rows(results, report, tmp_path):
+    shuffled = results | {
+        "rows": results["rows"].sample(frac=1, random_state=1),
+        "curves": results["curves"].sample(frac=1, random_state=2),
+    }
+    again = write_report(**shuffled, folder=tmp_path / "again").parent
+    files = sorted(path.relative_to(report) for path in report.rglob("*") if path.is_file())
+    assert files == sorted(path.relative_to(again) for path in again.rglob("*") if path.is_file())
+    assert [str(f) for f in files if (report / f).read_bytes() != (again / f).read_bytes()] == []
+
+
+def test_pdf_figures_embed_their_fonts_as_true_type(report):
+    text = (report / "figures" / "convergence-kid-kimg.pdf").read_bytes()
+    assert b"/FontFile2" in text and b"/Type3" not in text
+    assert b"CreationDate" not in text
+
+
+def test_failed_cells_are_counted_and_explained(report):
+    page = (report / "index.html").read_text()
+    assert "RuntimeError: made up" in page
+    assert "15 of 16 cells" in page
+
+
+@pytest.mark.parametrize("rows", [pd.DataFrame(), synthetic(2, 1, 1)[0].iloc[:0]])
+def test_an_empty_store_has_a_page_that_says_so(rows, tmp_path):
+    page = write_report(rows, pd.DataFrame(columns=["key", "kimg", "seconds"]), tmp_path)
+    assert "holds no cells yet" in page.read_text()
+
+
+def test_a_store_without_any_finished_cell_says_what_is_not_drawn(tmp_path):
+    rows, curves = synthetic(2, 1, 1, reference=False)
+    rows["status"], rows["reason"] = "missing", ""
+    page = write_report(rows[rows.columns[:21]], curves.iloc[:0], tmp_path).read_text()
+    assert "Not drawn" in page and "missing" in page
+
+
+def test_rows_of_different_extractors_shots_or_sources_never_share_a_figure():
+    first, second = synthetic(2, 1, 1), synthetic(2, 1, 1, extractor="other", shots=100)
+    rows, curves = pd.concat([first[0], second[0]]), pd.concat([first[1], second[1]])
+    found = settings(rows, curves)
+    assert [setting.extractor for setting in found] == ["inception-v3-compat", "other"]
+    assert all(setting.rows["shots"].nunique() == 1 for setting in found)
+    assert len({setting.slug for setting in found}) == 2
+
+
+def test_reference_lines_belong_to_every_budget():
+    rows, curves = synthetic(["finetune"], 1, 1)
+    short = rows[~rows["reference"]].assign(kimg=1.0, key="short")
+    found = settings(pd.concat([rows, short]), curves)
+    assert [bool(setting.rows["reference"].any()) for setting in found] == [True, True]
+
+
+def test_different_names_never_share_a_file():
+    names = ["folder:/a/b", "folder:/a-b", "a b", "A b", "x" * 300, "x" * 301, "../up", "ü", "ö"]
+    assert len({slug(name) for name in names}) == len(names)
+    assert all("/" not in slug(name) and not slug(name).startswith(".") for name in names)
+
+
+def test_reporting_imports_no_torch():
+    code = "import sys, graftbench.reports.report; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
