@@ -23,14 +23,13 @@ def test_a_picture_does_not_depend_on_which_others_are_asked_for(toy):
         assert torch.equal(toy.images("shots", 32, indices), together[indices])
 
 
-@pytest.mark.parametrize("resolution", [16, 17, 50])
-def test_a_picture_does_not_depend_on_the_number_of_threads(toy, resolution):
+def test_a_picture_does_not_depend_on_the_number_of_threads(toy):
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(1)
-        alone = toy.images("validation", resolution, list(range(40)))
+        alone = toy.images("validation", 50, list(range(40)))
         torch.set_num_threads(2)
-        assert torch.equal(toy.images("validation", resolution, list(range(40))), alone)
+        assert torch.equal(toy.images("validation", 50, list(range(40))), alone)
     finally:
         torch.set_num_threads(before)
 
