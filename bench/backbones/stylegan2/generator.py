@@ -119,6 +119,8 @@ class StyleGAN2Generator(Generator):
 
     def path_lengths(self, z: Tensor, rng: torch.Generator) -> Tensor:
         styles = self.mixed_styles(z, rng)
+        if not styles.requires_grad:  # the mapping network may be frozen
+            styles.requires_grad_(True)
         image = self.synthesise(styles)[-1]
         noise = torch.randn(image.shape, generator=rng, device=image.device, dtype=image.dtype)
         direction = noise / self.resolution

@@ -1,0 +1,59 @@
+"""``graftbench import`` and ``sources``: trained source models from elsewhere."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import app
+
+
+class Layout(StrEnum):
+    rosinality = "rosinality"
+    cdc = "cdc"
+    safetensors = "safetensors"
+
+
+@app.command("import")
+def import_source(
+    file: Annotated[Path, typer.Argument(help="the checkpoint")],
+    layout: Annotated[Layout, typer.Option("--format", help="how its tensors are named")],
+    domain: Annotated[str, typer.Option(help="the domain that it was trained on, as matrices name it")],
+    out: Annotated[Path | None, typer.Option(help="folder of the artefact; in the cache if left out")] = None,
+    backbone: Annotated[str | None, typer.Option(help="of a safetensors file")] = None,
+    resolution: Annotated[int | None, typer.Option(help="of a safetensors file, in pixels")] = None,
+    width: Annotated[int | None, typer.Option(help="of a safetensors file, in channels")] = None,
+):
+    """Turn a public checkpoint into a source model; every tensor must fit."""
+    from ..backbones import make_backbone
+    from ..errors import UserError
+    from ..files import cache_root
+    from ..importing import import_checkpoint
+
+    if (backbone is None) != (layout is not Layout.safetensors) or (backbone is None) != (resolution is None):
+        raise UserError("--backbone and --resolution (and --width) go with --format safetensors, and only with it")
+    known = make_backbone(backbone, resolution, width) if backbone and resolution else None
+    folder = out or cache_root() / "sources" / f"imported-{file.stem}"
+    imported = import_checkpoint(file, layout.value, folder, domain, known)
+    found = imported.backbone
+    print(f"{folder}: {', '.join(imported.networks)} at {found.resolution} px, width {found.width}")
+    for note in imported.notes:
+        print(f"  {note}")
+    print(f"  use it in a matrix: source: {{domain: {domain}, model: {folder}}}")
+
+
+@app.command()
+def sources():
+    """Show the public source models that are known by name, and where they are."""
+    from ..public_sources import public_sources
+
+    for source in public_sources().values():
+        size = f"{source.resolution} px" if source.resolution else "resolution as in the file"
+        print(f"{source.name}: {source.domain}, {size}, FID {source.fid}")
+        print(f"  {source.url}")
+        print(f"  licence: {source.licence} ({source.page})")
+        if source.note:
+            print(f"  {source.note}")
+        if source.format != "nvidia-pickle":
+            print(f"  then: graftbench import FILE --format {source.format} --domain {source.domain}")
