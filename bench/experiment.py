@@ -25,6 +25,7 @@ from .cell import Cell
 from .checkpoint import load_checkpoint, remove_checkpoints, save_checkpoint
 from .errors import UserError
 from .files import cache_root, replacing, write_atomically, write_json
+from .interpolation import interpolate
 from .metrics.evaluator import Evaluator
 from .pictures import write_grid
 from .registries import extractors, strategies
@@ -78,6 +79,9 @@ def run_cell(
         final = _final(cell, training, curve)
         final["wall_seconds"] = earlier + time.perf_counter() - started
         write_grid(folder / "samples.png", fakes[:GRID_IMAGES])
+        walks = interpolate(training.strategy.networks()["generator"], _evaluation_noise(cell, device))
+        if walks is not None:
+            write_grid(folder / "interpolations.png", walks)
         with replacing(folder / "generator.safetensors") as temporary:
             save_file(_contiguous(training.strategy.networks()["generator"].state_dict()), temporary)
         write_json(folder / "final.json", final)
@@ -125,8 +129,11 @@ def build_evaluator(cell: Cell, shots: Tensor, references: Path, device: torch.d
 
 def evaluation_fakes(strategy: Strategy, cell: Cell, device: torch.device) -> Tensor:
     """The images that are scored: every strategy of a repetition gets the same noise, at every point."""
-    rng = torch.Generator(device).manual_seed(seed_for("evaluation", cell.seed))
-    return strategy.sample(cell.fakes, rng)
+    return strategy.sample(cell.fakes, _evaluation_noise(cell, device))
+
+
+def _evaluation_noise(cell: Cell, device: torch.device) -> torch.Generator:
+    return torch.Generator(device).manual_seed(seed_for("evaluation", cell.seed))
 
 
 def total_steps(kimg: float, batch: int) -> int:
