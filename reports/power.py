@@ -1,0 +1,122 @@
+"""What a sample of a given size can show, before and after the run."""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from scipy import stats
+
+from .intervals import CONFIDENCE, widening
+from .significance import ALPHA, critical_difference, friedman_floor, holm_floor, nemenyi_floor
+
+MOST = 1000
+"""Searches for more seeds or targets stop here and answer ``None``."""
+
+
+@dataclass(frozen=True)
+class Power:
+    """The attainable p of each test, in the best case of perfect agreement, and what would be enough."""
+
+    strategies: int
+    blocks: int
+    seeds: int
+    alpha: float
+    friedman_floor: float
+    nemenyi_floor: float
+    holm_floor: float
+    critical_difference: float | None
+    largest_gap: int
+    blocks_for_any_pair: int
+    """Fewest blocks with which first against last can be separated."""
+    blocks_for_neighbours: int
+    """Fewest blocks with which neighbours can be separated, if every block agrees."""
+    cell_half_width: float | None
+    """Half-width of one cell's interval in standard deviations of a seed; ``None`` with one seed."""
+
+    @property
+    def testable(self) -> bool:
+        return self.nemenyi_floor < self.alpha
+
+    def sentences(self) -> list[str]:
+        """For `graftbench plan` and under each ranking."""
+        lines = [
+            f"{self.strategies} strategies on {self.blocks} blocks (source, target, shots), {self.seeds} seeds each.",
+            f"Smallest attainable p: Friedman {self.friedman_floor:.2g}, Nemenyi {self.nemenyi_floor:.2g},"
+            f" Holm {self.holm_floor:.2g}.",
+        ]
+        if self.strategies < 2:
+            return lines[:1]
+        if not self.testable:
+            lines.append(
+                f"No pair can be separated at {self.alpha:g} (untestable, not tied): {self.blocks_for_any_pair} blocks"
+                " are the fewest that can."
+            )
+        elif self.critical_difference is not None:
+            lines.append(
+                f"Critical difference {self.critical_difference:.2f} of at most {self.largest_gap} mean ranks;"
+                f" neighbours need {self.blocks_for_neighbours} blocks that all agree."
+            )
+        if self.cell_half_width is None:
+            lines.append("One seed: no interval for a single cell.")
+        else:
+            lines.append(f"A cell's {CONFIDENCE:.0%} interval: mean ± {self.cell_half_width:.1f} deviations of a seed.")
+        return lines
+
+    def to_dict(self) -> dict:
+        return asdict(self) | {"testable": self.testable}
+
+
+def plan_power(strategies: int, targets: int, seeds: int, alpha: float = ALPHA) -> Power:
+    """What ``strategies`` compared on ``targets`` blocks with ``seeds`` can show at best."""
+    if min(strategies, targets, seeds) < 1:
+        raise ValueError("strategies, targets and seeds are counts")
+    few = strategies < 2
+    half = None
+    if seeds > 1:
+        half = float(
+            widening((seeds,), "mean", CONFIDENCE) * stats.t.ppf((1 + CONFIDENCE) / 2, seeds - 1) / np.sqrt(seeds)
+        )
+    return Power(
+        strategies=strategies,
+        blocks=targets,
+        seeds=seeds,
+        alpha=alpha,
+        friedman_floor=1.0 if few else friedman_floor(strategies, targets),
+        nemenyi_floor=1.0 if few else nemenyi_floor(strategies, targets),
+        holm_floor=1.0 if few else holm_floor(strategies, targets),
+        critical_difference=critical_difference(strategies, targets, alpha) if strategies > 2 else None,
+        largest_gap=strategies - 1,
+        blocks_for_any_pair=0 if few else blocks_for_gap(strategies, strategies - 1, alpha) or 0,
+        blocks_for_neighbours=0 if few else blocks_for_gap(strategies, 1.0, alpha) or 0,
+        cell_half_width=half,
+    )
+
+
+def blocks_for_gap(strategies: int, gap: float, alpha: float = ALPHA) -> int | None:
+    """Fewest blocks whose critical difference is below a gap of mean ranks; ``None`` beyond ``MOST``."""
+    if strategies == 2:
+        # Wilcoxon's floor if the gap is whole; a smaller gap means disagreeing blocks, counted by the sign test's z.
+        if gap >= 1:
+            return next(blocks for blocks in range(1, MOST) if friedman_floor(2, blocks) < alpha)
+        needed = (stats.norm.ppf(1 - alpha / 2) / gap) ** 2 if gap > 0 else np.inf
+    else:
+        needed = (critical_difference(strategies, 1, alpha) / gap) ** 2 if gap > 0 else np.inf
+    return int(np.floor(needed)) + 1 if needed < MOST else None
+
+
+def seeds_for_difference(differences: list[np.ndarray], confidence: float = CONFIDENCE) -> int | None:
+    """Seeds per target with which the mean paired difference over these targets would leave zero outside.
+
+    ``differences`` holds, per target, the paired differences seen so far; their mean and spread are taken as true.
+    ``None`` if they cannot say (one seed, no difference at all) or beyond ``MOST``.
+    """
+    usable = [target for target in differences if len(target) > 1]
+    if len(usable) < len(differences) or not usable:
+        return None
+    shift = abs(float(np.mean([target.mean() for target in usable])))
+    spread = float(np.sqrt(np.sum([target.var(ddof=1) for target in usable]))) / len(usable)
+    if shift == 0:
+        return None
+    seeds = np.arange(2, MOST + 1)
+    half = stats.t.ppf((1 + confidence) / 2, len(usable) * (seeds - 1)) * spread / np.sqrt(seeds)
+    enough = seeds[half < shift]
+    return int(enough[0]) if len(enough) else None

@@ -1,0 +1,234 @@
+"""Which strategy is better, how sure that is, and what this sample could have shown at all.
+
+One ``Ranking`` per stratum (see `reports.scores`): rows of another extractor, protocol, resolution, budget or backbone
+are another ranking. Blocks are (source, target, shots); seeds are averaged inside a block and never counted as blocks.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..bench.errors import UserError
+from .aggregates import block_means, complete_blocks, improvements, imputed, iqm_interval, normalised
+from .columns import measured, rankable
+from .intervals import Interval
+from .power import Power, blocks_for_gap, plan_power, seeds_for_difference
+from .scores import Scores, strata
+from .significance import ALPHA, Pair, RankTest, Verdict, rank_blocks, rank_test
+from .standing import mean_rank_interval, probability_first
+
+WORST = "missing cells count as the worst"
+COMPLETE = "complete blocks only"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One strategy's place, under the rule that missing cells count as the worst."""
+
+    strategy: str
+    mean_rank: Interval
+    mean_rank_complete: float | None
+    """Mean rank over the blocks that lack no cell; ``None`` if there are none."""
+    probability_first: float
+    iqm: Interval | None
+    missing: int
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """Two strategies next to each other in the ranking, and what would separate them."""
+
+    better: str
+    worse: str
+    verdict: Verdict
+    improvement: Interval
+    """Probability that the better one beats the other on the same target with the same seed."""
+    more_blocks: int | None
+    """So many more blocks at the same difference of mean ranks; 0 if separated, ``None`` if no number would do."""
+    more_seeds: int | None
+    """So many more seeds for the mean difference on these very targets; ``None`` if the sample cannot say."""
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """A ranking of strategies by one metric in one stratum. ``standings`` run from best to worst."""
+
+    metric: str
+    direction: str
+    stratum: dict[str, Any]
+    blocks: tuple[str, ...]
+    seeds: tuple[int, ...]
+    completeness: str
+    missing: tuple[str, ...]
+    """Each missing cell: strategy, block, seed, why."""
+    alpha: float
+    scale: str
+    """Of the IQM, or why there is none."""
+    standings: tuple[Standing, ...]
+    neighbours: tuple[Neighbours, ...]
+    improvements: dict[Pair, Interval]
+    worst: RankTest
+    complete: RankTest
+    power: Power
+    references: dict[str, float | None]
+    """Mean score of each reference line over the blocks; shown, never ranked."""
+    notes: tuple[str, ...]
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        return tuple(standing.strategy for standing in self.standings)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values; pairs become ``"a | b"``, and where there is no number there is ``None``, never NaN."""
+        return plain(asdict(self) | {"power": self.power.to_dict()})
+
+    def to_json(self) -> str:
+        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def plain(value: Any) -> Any:
+    """JSON's types only: pairs as text, tuples as lists."""
+    if isinstance(value, dict):
+        return {" | ".join(key) if isinstance(key, tuple) else str(key): plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def rank(rows: pd.DataFrame, by: str = "kid", alpha: float = ALPHA) -> list[Ranking]:
+    """All rankings by one metric: one per extractor (unless ``by`` names it) and stratum, in a fixed order.
+
+    Raises ``UserError`` for an unknown metric, one without a better end, or rows that hold nothing to rank.
+    """
+    rankable(by)
+    found = [
+        rank_scores(scores, alpha)
+        for metric in measured(rows, by)
+        for scores in strata(rows, metric)
+        if scores.strategies
+    ]
+    if not found:
+        raise UserError(f"no strategy to rank by {by}: the rows hold reference lines only, or nothing")
+    return found
+
+
+def rank_scores(scores: Scores, alpha: float = ALPHA) -> Ranking:
+    """Rank the strategies of one stratum."""
+    means = block_means(scores)
+    whole = complete_blocks(scores)
+    worst = rank_test(means.T, scores.strategies, WORST, alpha)
+    complete = rank_test(means.T[whole], scores.strategies, COMPLETE, alpha)
+    ranks = rank_blocks(means.T)
+    first = probability_first(np.where(np.isinf(means)[:, :, None], np.inf, imputed(scores)), scores.expected)
+    scaled, scale = normalised(scores)
+    standings = tuple(
+        sorted(
+            (
+                Standing(
+                    strategy=name,
+                    mean_rank=mean_rank_interval(ranks[:, index], len(scores.strategies)),
+                    mean_rank_complete=complete.mean_ranks.get(name),
+                    probability_first=float(first[index]),
+                    iqm=None if scaled is None else iqm_interval(scaled[index], scores.expected),
+                    missing=int(scores.missing[index].sum()),
+                )
+                for index, name in enumerate(scores.strategies)
+            ),
+            key=lambda standing: (standing.mean_rank.estimate, standing.strategy),
+        )
+    )
+    better = improvements(scores)
+    return Ranking(
+        metric=scores.metric,
+        direction=scores.column.direction,
+        stratum=scores.stratum,
+        blocks=tuple(scores.block_name(index) for index in range(len(scores.blocks))),
+        seeds=scores.seeds,
+        completeness=scores.completeness,
+        missing=tuple(describe(scores, place) for place in np.argwhere(scores.missing)),
+        alpha=alpha,
+        scale=scale,
+        standings=standings,
+        neighbours=tuple(
+            neighbours(scores, a.strategy, b.strategy, worst, better, alpha) for a, b in pairwise(standings)
+        ),
+        improvements=better,
+        worst=worst,
+        complete=complete,
+        power=plan_power(len(scores.strategies), len(scores.blocks), len(scores.seeds), alpha),
+        references={name: average(values) for name, values in scores.references.items()},
+        notes=tuple(notes(scores, worst, complete)),
+    )
+
+
+def describe(scores: Scores, place: np.ndarray) -> str:
+    strategy, block, seed = scores.strategies[place[0]], int(place[1]), scores.seeds[place[2]]
+    reason = scores.reasons[strategy, scores.blocks[block], seed]
+    return f"{strategy} on {scores.block_name(block)}, seed {seed}: {reason}"
+
+
+def average(values: np.ndarray) -> float | None:
+    """Mean over blocks of the mean over seeds, of what is there."""
+    means = [row[~np.isnan(row)].mean() for row in values if not np.isnan(row).all()]
+    return float(np.mean(means)) if means else None
+
+
+def neighbours(
+    scores: Scores, first: str, second: str, test: RankTest, better: dict[Pair, Interval], alpha: float
+) -> Neighbours:
+    """What is known about two strategies of which ``first`` has the lower mean rank."""
+    key = (first, second) if (first, second) in better else (second, first)
+    improvement = better[key]
+    if key != (first, second):
+        improvement = Interval(
+            1 - improvement.estimate,
+            None if improvement.high is None else 1 - improvement.high,
+            None if improvement.low is None else 1 - improvement.low,
+            improvement.n,
+        )
+    verdict = test.verdicts[key]
+    gap = test.mean_ranks[second] - test.mean_ranks[first]
+    needed = blocks_for_gap(len(scores.strategies), gap, alpha)
+    more_blocks = 0 if verdict == "separated" else None if needed is None else max(1, needed - test.blocks)
+    here = len(scores.seeds)
+    enough = seeds_for_difference(paired_differences(scores, first, second))
+    return Neighbours(
+        first, second, verdict, improvement, more_blocks, None if enough is None else max(0, enough - here)
+    )
+
+
+def paired_differences(scores: Scores, first: str, second: str) -> list[np.ndarray]:
+    """Differences seed by seed on each block where both have scores, relative to the block's mean score."""
+    a, b = (scores.losses[scores.strategies.index(name)] for name in (first, second))
+    found = []
+    for block in range(len(scores.blocks)):
+        there = ~np.isnan(a[block]) & ~np.isnan(b[block])
+        if there.any():
+            size = float(np.abs(scores.values[:, block][~np.isnan(scores.values[:, block])]).mean())
+            found.append((a[block] - b[block])[there] / (size or 1.0))
+    return found
+
+
+def notes(scores: Scores, worst: RankTest, complete: RankTest) -> list[str]:
+    """What a reader must know before trusting the order."""
+    stratum = ", ".join(f"{name} {value}" for name, value in scores.stratum.items())
+    lines = [
+        f"Ranked by {scores.metric} ({scores.column.direction}) among rows with {stratum}; others are ranked apart.",
+        f"A block is one (source, target, shots): {len(scores.blocks)}; seeds are averaged inside it.",
+    ]
+    targets = {(source, target) for source, target, _ in scores.blocks}
+    if len(targets) < len(scores.blocks):
+        lines.append(
+            f"Only {len(targets)} targets stand behind {len(scores.blocks)} blocks (several numbers of shots):"
+            " the tests take these as independent, which they are not quite."
+        )
+    lines += [f"{test.rule}: {test.note}" for test in (worst, complete) if test.note]
+    if scores.missing.any() and complete.blocks and worst.mean_ranks:
+        orders = [sorted(test.mean_ranks, key=lambda name: (test.mean_ranks[name], name)) for test in (worst, complete)]
+        agree = "agree" if orders[0] == orders[1] else "do not agree"
+        lines.append(f"The two rules for missing cells {agree} on the order.")
+    return lines

@@ -1,0 +1,89 @@
+"""A ranking as tables: the standings, and what would separate neighbours."""
+
+from .ranking import Neighbours, Ranking
+from .table import Table, range_text
+
+
+def slug(*parts: object) -> str:
+    """A name for files and links."""
+    joined = "-".join(str(part) for part in parts)
+    kept = "".join(each if each.isascii() and each.isalnum() else "-" for each in joined.lower())
+    return "-".join(piece for piece in kept.split("-") if piece)
+
+
+def stratum_slug(ranking_stratum: dict[str, object]) -> str:
+    """The part of a table's name that tells its stratum from the others."""
+    return slug(*ranking_stratum.values())
+
+
+def standings_table(ranking: Ranking) -> Table:
+    """Strategies from best to worst with mean rank under both rules, P(first), IQM and missing cells."""
+    body = tuple(
+        (
+            standing.strategy,
+            range_text(standing.mean_rank),
+            None if standing.mean_rank_complete is None else f"{standing.mean_rank_complete:.2f}",
+            f"{standing.probability_first:.2f}",
+            None if standing.iqm is None else range_text(standing.iqm, 3),
+            standing.missing,
+        )
+        for standing in ranking.standings
+    )
+    references = tuple((name, None, None, None, None, None) for name in ranking.references)
+    return Table(
+        name=slug("ranking", ranking.metric, stratum_slug(ranking.stratum)),
+        title=f"Ranking by {ranking.metric} ({ranking.direction})",
+        head=("strategy", "mean rank", "mean rank, complete blocks", "P(rank 1)", "IQM", "missing"),
+        body=body,
+        references=references,
+        notes=tuple(ranking_notes(ranking)),
+    )
+
+
+def ranking_notes(ranking: Ranking) -> list[str]:
+    """Completeness, tests under both rules, power, and where the numbers come from."""
+    lines = [
+        *ranking.notes,
+        f"Completeness: {ranking.completeness}.",
+        "Mean rank with its 95 % interval over blocks; missing cells count as the worst score of their block.",
+        f"IQM with its 95 % interval over seeds on these blocks; scale: {ranking.scale}.",
+    ]
+    for test in (ranking.worst, ranking.complete):
+        if test.friedman_p is not None:
+            name = "Friedman" if len(test.mean_ranks) > 2 else "Wilcoxon"
+            difference = (
+                "" if test.critical_difference is None else f", critical difference {test.critical_difference:.2f}"
+            )
+            lines.append(f"{name}, {test.rule} ({test.blocks} blocks): p = {test.friedman_p:.3g}{difference}.")
+    tied = [group for group in ranking.worst.cliques if len(group) > 1]
+    if tied and ranking.worst.testable:
+        lines.append("Not separated (Nemenyi): " + "; ".join(" ~ ".join(group) for group in tied) + ".")
+    return lines + ranking.power.sentences()
+
+
+def neighbours_table(ranking: Ranking) -> Table:
+    """Each pair of neighbours: whether they are separated, tied or untestable, and what more would be needed."""
+    return Table(
+        name=slug("neighbours", ranking.metric, stratum_slug(ranking.stratum)),
+        title=f"What separates neighbours in the ranking by {ranking.metric}",
+        head=("better", "worse", "verdict", "P(improvement)", "more blocks", "more seeds"),
+        body=tuple(neighbour_row(pair) for pair in ranking.neighbours),
+        notes=(
+            f"Separated: Nemenyi p < {ranking.alpha:g}. Tied: complete agreement of the blocks on this order would have"
+            " separated the pair. Untestable: not even that would.",
+            "P(improvement): on the same target with the same seed, with its 95 % interval (ties count half).",
+            "More blocks: at the same difference of mean ranks. More seeds: for the mean difference on these very"
+            " targets, which is a narrower claim than the ranking's.",
+        ),
+    )
+
+
+def neighbour_row(pair: Neighbours) -> tuple:
+    return (
+        pair.better,
+        pair.worse,
+        pair.verdict,
+        range_text(pair.improvement),
+        "beyond 1000" if pair.more_blocks is None else pair.more_blocks,
+        "cannot say" if pair.more_seeds is None else pair.more_seeds,
+    )

@@ -1,0 +1,163 @@
+"""Rows -> scores by strategy, block and seed, with what is missing kept visible.
+
+Rows are compared only inside one *stratum*: same backbone, resolution, width, budget, batch, precision, protocol and
+metric with extractor. A *block* is one (source, target, shots); seeds are repetitions inside a block.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from ..bench.errors import UserError
+from .columns import Column, column, split
+
+STRATUM = ("backbone", "resolution", "width", "kimg", "batch", "precision", "protocol")
+BLOCK = ("source", "target", "shots")
+
+Block = tuple[str, str, int]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """One metric in one stratum.
+
+    ``values[i, b, s]`` is the score of ``strategies[i]`` on ``blocks[b]`` with ``seeds[s]``, NaN where ``missing``;
+    ``expected[b, s]`` says whether any strategy of the stratum was run on that block with that seed: only there
+    can a cell be missing. ``references`` has the same shape of values for the reference lines, which are never ranked.
+    """
+
+    metric: str
+    stratum: dict[str, object]
+    strategies: tuple[str, ...]
+    blocks: tuple[Block, ...]
+    seeds: tuple[int, ...]
+    values: np.ndarray
+    expected: np.ndarray
+    reasons: dict[tuple[str, Block, int], str]
+    references: dict[str, np.ndarray]
+    floor: np.ndarray
+
+    @property
+    def column(self) -> Column:
+        return column(self.metric)
+
+    @property
+    def missing(self) -> np.ndarray:
+        """Boolean, like ``values``: expected, but failed, not measured or never run."""
+        return self.expected[None] & np.isnan(self.values)
+
+    @property
+    def completeness(self) -> str:
+        """In words, as every table prints it."""
+        total = int(self.expected.sum()) * len(self.strategies)
+        lost = int(self.missing.sum())
+        return f"{total - lost} of {total} cells" + (" (complete)" if not lost else f", {lost} missing")
+
+    @property
+    def losses(self) -> np.ndarray:
+        """``values`` turned so that lower is better."""
+        return -self.values if self.column.better == "higher" else self.values
+
+    def block_name(self, index: int) -> str:
+        """The shortest name that tells this block from the others."""
+        varying = [len({block[axis] for block in self.blocks}) > 1 for axis in range(3)]
+        source, target, shots = self.blocks[index]
+        name = f"{source} → {target}" if varying[0] else target
+        return f"{name}, {shots} shots" if varying[2] else name
+
+
+def strata(rows: pd.DataFrame, metric: str) -> Iterator[Scores]:
+    """One ``Scores`` for each stratum of ``rows``, in a fixed order; ``metric`` names its extractor."""
+    rows = relevant(rows, metric)
+    keys = [name for name in STRATUM if name in rows.columns]
+    for key, group in rows.groupby(keys, sort=True, dropna=False):
+        yield scores(group, metric, dict(zip(keys, key, strict=True)))
+
+
+def relevant(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """The rows that could hold ``metric``: those measured with its extractor, failed ones included."""
+    if metric not in rows.columns:
+        raise UserError(f"no row holds the metric {metric!r}")
+    _, extractor = split(metric)
+    return rows[rows["extractor"] == extractor] if extractor else rows
+
+
+def scores(rows: pd.DataFrame, metric: str, stratum: dict[str, object]) -> Scores:
+    """Put the rows of one stratum into arrays. Raises ``UserError`` where two rows claim the same place."""
+    rows = rows.assign(block=list(zip(*(rows[name] for name in BLOCK), strict=True)))
+    refuse_duplicates(rows, stratum)
+    ranked = rows[~rows["reference"].astype(bool)]
+    lines = rows[rows["reference"].astype(bool)]
+    strategies = tuple(sorted(ranked["label"].unique()))
+    blocks = tuple(sorted(ranked["block"].unique()))
+    seeds = tuple(sorted(int(seed) for seed in ranked["seed"].unique()))
+    place = {block: index for index, block in enumerate(blocks)}, {seed: index for index, seed in enumerate(seeds)}
+    expected = np.zeros((len(blocks), len(seeds)), bool)
+    for block, seed in zip(ranked["block"], ranked["seed"], strict=True):
+        expected[place[0][block], place[1][int(seed)]] = True
+    values, reasons = {}, {}
+    for label in strategies:
+        values[label], found = array(ranked[ranked["label"] == label], metric, place, expected)
+        reasons |= {(label, blocks[b], seeds[s]): reason for (b, s), reason in found.items()}
+    references = {
+        str(label): array(lines[lines["label"] == label], metric, place, expected)[0]
+        for label in sorted(lines["label"].unique())
+    }
+    floor_column = "floor_" + metric
+    floors = rows.groupby("block")[floor_column].mean() if floor_column in rows.columns else pd.Series(dtype=float)
+    return Scores(
+        metric=metric,
+        stratum={name: value.item() if isinstance(value, np.generic) else value for name, value in stratum.items()},
+        strategies=strategies,
+        blocks=blocks,
+        seeds=seeds,
+        values=np.stack([values[label] for label in strategies]) if strategies else np.zeros((0, 0, 0)),
+        expected=expected,
+        reasons=reasons,
+        references=references,
+        floor=np.array([floors.get(block, np.nan) for block in blocks], dtype=float),
+    )
+
+
+def array(
+    rows: pd.DataFrame, metric: str, place: tuple[dict, dict], expected: np.ndarray
+) -> tuple[np.ndarray, dict[tuple[int, int], str]]:
+    """The scores of one strategy, blocks x seeds, NaN where there is none, and why for each expected place."""
+    values = np.full(expected.shape, np.nan)
+    reasons = {(int(b), int(s)): "never run" for b, s in np.argwhere(expected)}
+    for block, seed, status, value in zip(rows["block"], rows["seed"], rows["status"], rows[metric], strict=True):
+        if block not in place[0] or int(seed) not in place[1]:
+            continue
+        where = place[0][block], place[1][int(seed)]
+        if status != "ok":
+            reasons[where] = str(status)
+        elif not np.isfinite(value):
+            reasons[where] = "not measured"
+        else:
+            values[where] = value
+            reasons.pop(where, None)
+    return values, reasons
+
+
+def refuse_duplicates(rows: pd.DataFrame, stratum: dict[str, object]) -> None:
+    """Two rows for one strategy, block and seed would be averaged silently; say what tells them apart instead."""
+    repeated = rows[rows.duplicated(["label", "block", "seed"], keep=False)]
+    if repeated.empty:
+        return
+    first = repeated.iloc[0]
+    same = repeated[
+        (repeated["label"] == first["label"])
+        & (repeated["block"] == first["block"])
+        & (repeated["seed"] == first["seed"])
+    ]
+    differing = [
+        name
+        for name in ("params", "augment", "digest", "hardware", "torch", "commit")
+        if name in same and same[name].nunique() > 1
+    ]
+    raise UserError(
+        f"{len(same)} rows for strategy {first['label']!r} on {first['target']!r} with seed {first['seed']}"
+        f" (they differ in {', '.join(differing) or 'nothing that is named'}): give them different labels or drop one"
+    )

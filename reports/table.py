@@ -1,0 +1,104 @@
+"""A table as data: text, numbers and measured cells, written as Markdown, CSV, LaTeX or HTML by `reports.formats`."""
+
+from dataclasses import dataclass, field
+from math import floor, isfinite, log10
+from typing import Literal
+
+from .intervals import Interval
+
+Mark = Literal["", "best", "tied", "worse", "untestable"]
+MARKS = {"best": "best", "tied": "≈ statistically tied with the best", "untestable": "? too few pairs to tell"}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One cell of a strategy x target table: a mean with its interval over seeds.
+
+    ``interval`` is ``None`` where no seed gave a score; ``reason`` then says why. ``expected`` is the number of seeds
+    that were asked for.
+    """
+
+    interval: Interval | None
+    expected: int
+    mark: Mark = ""
+    reason: str = ""
+
+    @property
+    def n(self) -> int:
+        return self.interval.n if self.interval else 0
+
+    @property
+    def text(self) -> str:
+        """``0.0321 ± 0.0012 (n=3)``; ``n=2/3`` where a seed is missing."""
+        if self.interval is None:
+            return f"– ({self.reason or 'missing'})"
+        count = f"n={self.n}" if self.n == self.expected else f"n={self.n}/{self.expected}"
+        return f"{estimate_text(self.interval)} ({count})"
+
+
+Value = str | int | float | Measured | None
+
+
+@dataclass(frozen=True)
+class Table:
+    """``head`` names the columns, ``body`` holds the rows, ``references`` rows shown below a line and never ranked.
+
+    ``notes`` state direction, completeness, what is compared and what the marks mean; every format prints them.
+    """
+
+    name: str
+    """For file names and links: small letters, digits and dashes."""
+    title: str
+    head: tuple[str, ...]
+    body: tuple[tuple[Value, ...], ...]
+    references: tuple[tuple[Value, ...], ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def rows(self) -> tuple[tuple[Value, ...], ...]:
+        return self.body + self.references
+
+
+def estimate_text(interval: Interval) -> str:
+    """The estimate, with half of the interval's width to two significant digits where there is one."""
+    half = interval.half_width
+    if half is None:
+        return number(interval.estimate)
+    places = decimals(half, 2) if half > 0 else decimals(interval.estimate, 4)
+    return f"{interval.estimate:.{places}f} ± {half:.{places}f}"
+
+
+def range_text(interval: Interval, places: int = 2) -> str:
+    """``0.83 [0.52, 0.98]``, for intervals that are not symmetric."""
+    if interval.low is None or interval.high is None:
+        return f"{interval.estimate:.{places}f}"
+    return f"{interval.estimate:.{places}f} [{interval.low:.{places}f}, {interval.high:.{places}f}]"
+
+
+def number(value: float) -> str:
+    """Four significant digits, integers as they are."""
+    if not isfinite(value):
+        return "–"
+    if float(value).is_integer() and abs(value) < 1e15:
+        return f"{int(value)}"
+    return f"{value:.{decimals(value, 4)}f}"
+
+
+def decimals(value: float, digits: int) -> int:
+    """Places after the point that show ``digits`` significant digits of ``value``; at most 8."""
+    if value == 0 or not isfinite(value):
+        return 2
+    return min(8, max(0, digits - 1 - floor(log10(abs(value)))))
+
+
+def text(value: Value) -> str:
+    """A cell in plain words, without its mark."""
+    if value is None:
+        return "–"
+    if isinstance(value, Measured):
+        return value.text
+    return value if isinstance(value, str) else number(value)
+
+
+def marked(value: Value) -> Mark:
+    return value.mark if isinstance(value, Measured) else ""
