@@ -1,4 +1,7 @@
-"""What the columns of stored rows mean: titles, directions, ranges. The one table of directions in the reports."""
+"""What the columns of stored rows mean: titles, directions, ranges, and the table each stands in.
+
+Titles and directions of metrics come from `bench.metrics.names`, where they are declared; cost columns are added here.
+"""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,8 +9,11 @@ from typing import Literal
 import pandas as pd
 
 from ..bench.errors import UserError, nearest
+from ..bench.metrics.names import METRICS
 
 Direction = Literal["lower", "higher", "none"]
+Subject = Literal["quality", "diversity", "memorisation", "convergence", "throughput"]
+INFINITY = float("inf")
 
 
 @dataclass(frozen=True)
@@ -17,9 +23,9 @@ class Column:
     name: str
     title: str
     better: Direction
-    subject: str
-    low: float = float("-inf")
-    high: float = float("inf")
+    subject: Subject
+    low: float = -INFINITY
+    high: float = INFINITY
     unit: str = ""
 
     @property
@@ -32,24 +38,31 @@ class Column:
         return {"lower": "lower is better", "higher": "higher is better", "none": "no better or worse"}[self.better]
 
 
+def metric_column(name: str, subject: Subject, low: float = -INFINITY, high: float = INFINITY) -> Column:
+    """A metric as `bench.metrics.names` declares it; ``best_`` before the name means the chosen checkpoint."""
+    declared = METRICS[name.removeprefix("best_")]
+    title = f"{declared.label} of the best checkpoint" if name.startswith("best_") else declared.label
+    return Column(name, title, declared.better or "none", subject, low, high)
+
+
 COLUMNS = {
     column.name: column
     for column in (
-        Column("kid", "KID", "lower", "quality"),
-        Column("fid", "FID", "lower", "quality", low=0),
-        Column("precision", "precision", "higher", "quality", low=0, high=1),
-        Column("density", "density", "higher", "quality", low=0),
-        Column("best_kid", "KID of the best checkpoint", "lower", "quality"),
-        Column("best_fid", "FID of the best checkpoint", "lower", "quality", low=0),
-        Column("recall", "recall", "higher", "diversity", low=0, high=1),
-        Column("coverage", "coverage", "higher", "diversity", low=0, high=1),
-        Column("vendi", "Vendi score", "higher", "diversity", low=0),
-        Column("intra_diversity", "intra-cluster diversity", "higher", "diversity", low=0),
-        Column("occupied_clusters", "occupied clusters", "higher", "diversity", low=0),
-        Column("d1_d2", "nearest-shot distance ratio", "higher", "memorisation", low=0, high=1),
-        Column("authenticity", "authenticity", "higher", "memorisation", low=0, high=1),
-        Column("kid_shots", "KID against the shots", "none", "memorisation"),
-        Column("fid_shots", "FID against the shots", "none", "memorisation", low=0),
+        metric_column("kid", "quality"),
+        metric_column("fid", "quality", low=0),
+        metric_column("precision", "quality", low=0, high=1),
+        metric_column("density", "quality", low=0),
+        metric_column("best_kid", "quality"),
+        metric_column("best_fid", "quality", low=0),
+        metric_column("recall", "diversity", low=0, high=1),
+        metric_column("coverage", "diversity", low=0, high=1),
+        metric_column("vendi", "diversity", low=0),
+        metric_column("intra_diversity", "diversity", low=0),
+        metric_column("occupied_clusters", "diversity", low=0),
+        metric_column("d1_d2", "memorisation", low=0, high=1),
+        metric_column("authenticity", "memorisation", low=0, high=1),
+        metric_column("kid_shots", "memorisation"),
+        metric_column("fid_shots", "memorisation", low=0),
         Column("best_kimg", "best checkpoint at", "none", "convergence", low=0, unit="kimg"),
         Column("train_seconds", "training time", "lower", "throughput", low=0, unit="s"),
         Column("seconds_per_kimg", "training time per kimg", "lower", "throughput", low=0, unit="s/kimg"),
@@ -58,7 +71,7 @@ COLUMNS = {
         Column("trainable_parameters", "trainable parameters", "none", "throughput", low=0),
     )
 }
-"""By bare name, without ``@extractor``. Memorisation numbers are alarms: ``none`` means that they are not ranked."""
+"""By bare name, without ``@extractor``. ``none``: the number is shown but cannot be ranked."""
 
 
 def split(metric: str) -> tuple[str, str]:

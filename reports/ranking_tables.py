@@ -85,5 +85,5 @@ def neighbour_row(pair: Neighbours) -> tuple:
         pair.verdict,
         range_text(pair.improvement),
         "beyond 1000" if pair.more_blocks is None else pair.more_blocks,
-        "cannot say" if pair.more_seeds is None else pair.more_seeds,
+        "no number" if pair.more_seeds is None else pair.more_seeds,
     )

@@ -1,0 +1,79 @@
+"""``graftbench rank``, ``compare`` and ``coverage``: what stored results say, and how sure that is."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from . import app
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ...reports.table import Table
+
+Stored = Annotated[Path, typer.Argument(help="folder of a benchmark, or a Parquet file of its rows")]
+
+
+@app.command()
+def rank(
+    store: Stored,
+    by: Annotated[str, typer.Option(help="metric, with or without @extractor")] = "kid",
+    as_json: Annotated[bool, typer.Option("--json", help="everything as JSON")] = False,
+):
+    """Rank the strategies, say what is tied or untestable, and what would separate them."""
+    from ...reports.ranking import rank as rank_rows
+    from ...reports.ranking_tables import neighbours_table, standings_table
+
+    rankings = rank_rows(stored_rows(store), by)
+    if as_json:
+        import json
+
+        typer.echo(json.dumps([each.to_dict() for each in rankings], indent=2, ensure_ascii=False, allow_nan=False))
+        return
+    for ranking in rankings:
+        show(standings_table(ranking))
+        if ranking.neighbours:
+            show(neighbours_table(ranking))
+
+
+def stored_rows(path: Path) -> "pd.DataFrame":
+    """The rows of a store or of a Parquet file."""
+    from ..errors import UserError
+    from ..store import Store, read_rows
+
+    if path.is_file():
+        import pandas as pd
+        import pyarrow
+
+        try:
+            return pd.read_parquet(path)
+        except pyarrow.ArrowException as error:
+            raise UserError(f"{path}: no Parquet file of rows ({str(error).splitlines()[0]})") from None
+    return read_rows(Store(path))
+
+
+def show(table: "Table") -> None:
+    """A table on the terminal; piped, it is as wide as its content."""
+    from rich.console import Console
+    from rich.table import Table as Grid
+    from rich.text import Text
+
+    from ...reports.formats import SUFFIX
+    from ...reports.table import marked, text
+
+    grid = Grid(title=Text(table.title), title_justify="left", box=None, pad_edge=False)
+    for index, name in enumerate(table.head):
+        grid.add_column(Text(name), justify="right" if index else "left", no_wrap=True)
+    for row in table.rows:
+        style = "dim" if row in table.references else ""
+        grid.add_row(
+            *(Text(text(value) + SUFFIX[marked(value)], "bold" if marked(value) == "best" else style) for value in row)
+        )
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=1000)
+    console.print(grid)
+    for note in table.notes:
+        console.print(Text(f"  {note}"), style="dim")
+    console.print()

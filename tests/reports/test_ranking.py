@@ -1,0 +1,155 @@
+"""Rankings from rows: golden values, missing cells, strata, and what must not matter."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from graftbench.bench.errors import UserError
+from graftbench.reports.ranking import rank
+from graftbench.reports.ranking_tables import neighbours_table, standings_table
+from graftbench.reports.standing import mean_rank_interval
+from synthetic import EXTRACTOR, synthetic
+
+KID = f"kid@{EXTRACTOR}"
+
+
+@pytest.fixture
+def rows():
+    return synthetic(4, 5, 3)[0]
+
+
+def golden() -> pd.DataFrame:
+    """Three strategies, two targets, two seeds, with scores that can be averaged and ranked by hand."""
+    rows = synthetic(["a", "b", "c"], ["s", "t"], 2)[0]
+    scores = {
+        ("a", "s"): (1.0, 3.0),
+        ("b", "s"): (2.0, 4.0),
+        ("c", "s"): (0.0, 1.0),
+        ("a", "t"): (1.0, 1.0),
+        ("b", "t"): (2.0, 3.0),
+        ("c", "t"): (4.0, 4.0),
+    }
+    for (label, target), values in scores.items():
+        for seed, value in enumerate(values):
+            rows.loc[(rows["label"] == label) & (rows["target"] == target) & (rows["seed"] == seed), KID] = value
+    return rows
+
+
+def test_golden_ranks_by_hand():
+    (ranking,) = rank(golden())
+    # s: means 2, 3, 0.5 -> ranks 2, 3, 1; t: means 1, 2.5, 4 -> ranks 1, 2, 3
+    assert ranking.worst.mean_ranks == {"a": 1.5, "b": 2.5, "c": 2.0}
+    assert ranking.order == ("a", "c", "b")
+    assert ranking.improvements["a", "b"].estimate == 1.0
+    assert ranking.improvements["a", "c"].estimate == 0.5
+
+
+def test_golden_iqm_on_the_normalised_scale():
+    rows = golden()
+    rows.loc[rows["label"] == "source-only", KID] = 5.0
+    rows[f"floor_{KID}"] = 1.0
+    (ranking,) = rank(rows)
+    found = {standing.strategy: standing.iqm.estimate for standing in ranking.standings}
+    # a: (5 - {1, 3, 1, 1}) / 4 = 1, .5, 1, 1 -> middle half 1, 1
+    assert found == pytest.approx({"a": 1.0, "b": (0.5 + 0.75) / 2, "c": (0.25 + 1.0) / 2})
+
+
+def test_permuting_rows_changes_nothing(rows):
+    expected = [each.to_json() for each in rank(rows)]
+    shuffled = rows.sample(frac=1, random_state=3)
+    assert [each.to_json() for each in rank(shuffled)] == expected
+
+
+def test_a_missing_cell_changes_only_what_it_should():
+    whole = rank(synthetic(4, 5, 3)[0])[0]
+    name, target = whole.order[0], "babies"
+    holed = rank(synthetic(4, 5, 3, failed={(name, target, 1)})[0])[0]
+    assert holed.missing == (f"{name} on {target}, seed 1: failed",)
+    assert holed.completeness == "59 of 60 cells, 1 missing"
+    assert holed.complete.blocks == 4
+    assert holed.worst.blocks == 5
+    assert holed.worst.mean_ranks[name] >= whole.worst.mean_ranks[name]
+    untouched = [pair for pair in whole.improvements if name not in pair]
+    assert {pair: holed.improvements[pair] for pair in untouched} == {
+        pair: whole.improvements[pair] for pair in untouched
+    }
+    others = {each.strategy: each.iqm for each in whole.standings if each.strategy != name}
+    assert {each.strategy: each.iqm for each in holed.standings if each.strategy != name} == others
+
+
+def test_a_cell_without_a_row_is_as_missing_as_a_failed_one():
+    cell = ("frozen-d", "babies", 1)
+    failed, absent = (rank(synthetic(4, 5, 3, **{how: {cell}})[0])[0] for how in ("failed", "absent"))
+    assert failed.worst == absent.worst
+    assert absent.missing == ("frozen-d on babies, seed 1: never run",)
+
+
+def test_a_strategy_that_always_fails_is_last_and_nothing_is_nan():
+    dead = {("finetune", target, seed) for target in ("sketches", "babies", "sunglasses") for seed in range(3)}
+    (ranking,) = rank(synthetic(4, 3, 3, failed=dead)[0])
+    assert ranking.order[-1] == "finetune"
+    assert ranking.complete.blocks == 0
+    assert "no block is left" in ranking.complete.note
+    json.loads(ranking.to_json())
+
+
+def test_reference_lines_are_shown_but_not_ranked(rows):
+    (ranking,) = rank(rows)
+    assert "source-only" not in ranking.order
+    assert ranking.references["source-only"] > 0.1
+    assert [row[0] for row in standings_table(ranking).references] == ["source-only"]
+
+
+def test_other_extractors_protocols_and_resolutions_are_ranked_apart(rows):
+    other = synthetic(4, 5, 3, extractor="tiny")[0]
+    assert [each.metric for each in rank(pd.concat([rows, other]))] == [KID, "kid@tiny"]
+    assert [each.metric for each in rank(pd.concat([rows, other]), by="kid@tiny")] == ["kid@tiny"]
+    for column, value in {"protocol": "literature", "resolution": 64, "kimg": 20.0}.items():
+        both = rank(pd.concat([rows, rows.assign(**{column: value})]))
+        assert len(both) == 2
+        assert both[0].stratum[column] != both[1].stratum[column]
+
+
+def test_shots_are_blocks_and_the_reader_is_told(rows):
+    (ranking,) = rank(pd.concat([rows, synthetic(4, 5, 3, shots=100)[0]]))
+    assert len(ranking.blocks) == 10
+    assert "babies, 100 shots" in ranking.blocks
+    assert any("Only 5 targets stand behind 10 blocks" in note for note in ranking.notes)
+
+
+def test_two_rows_for_one_place_are_refused(rows):
+    with pytest.raises(UserError, match="they differ in digest"):
+        rank(pd.concat([rows, rows.assign(digest="other")]))
+
+
+def test_higher_is_better_turns_the_order_round(rows):
+    rows[f"recall@{EXTRACTOR}"] = -rows[KID] + 1
+    assert rank(rows, by="recall")[0].order == rank(rows)[0].order
+
+
+@pytest.mark.parametrize(("by", "message"), [("kidd", "did you mean 'kid'"), ("kid_shots", "cannot be ranked")])
+def test_what_cannot_be_ranked_is_said(rows, by, message):
+    with pytest.raises(UserError, match=message):
+        rank(rows, by=by)
+
+
+def test_neighbours_say_what_would_separate_them(rows):
+    (ranking,) = rank(rows)
+    pair = ranking.neighbours[0]
+    assert (pair.better, pair.worse) == ranking.order[:2]
+    assert pair.verdict == "untestable"
+    assert pair.more_blocks > 0
+    assert len(neighbours_table(ranking).body) == 3
+
+
+def test_probability_of_being_first_adds_up_and_is_seeded(rows):
+    (ranking,) = rank(rows)
+    assert sum(each.probability_first for each in ranking.standings) == pytest.approx(1)
+    assert ranking == rank(rows)[0]
+
+
+def test_always_first_on_three_targets_is_not_certainly_first():
+    found = mean_rank_interval(np.array([1.0, 1.0, 1.0]), 5)
+    assert found.low == 1.0
+    assert found.high > 1.5
