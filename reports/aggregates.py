@@ -33,7 +33,7 @@ def block_means(scores: Scores) -> np.ndarray:
 
 def complete_blocks(scores: Scores) -> np.ndarray:
     """Which blocks lack no cell of any strategy."""
-    return ~scores.missing.any(axis=(0, 2))
+    return np.asarray(~scores.missing.any(axis=(0, 2)))
 
 
 def normalised(scores: Scores) -> tuple[np.ndarray | None, str]:

@@ -54,8 +54,8 @@ def csv_fields(value: Value) -> list[object]:
     if not isinstance(value, Measured):
         return ["" if value is None else safe(value), "", "", "", "", "", ""]
     found = value.interval
-    ends = ["", "", ""] if found is None else [found.estimate, found.low, found.high]
-    return ["" if end is None else end for end in ends] + [value.n, value.expected, value.mark, value.reason]
+    ends = (None, None, None) if found is None else (found.estimate, found.low, found.high)
+    return [*("" if end is None else end for end in ends), value.n, value.expected, value.mark, value.reason]
 
 
 def safe(value: object) -> object:

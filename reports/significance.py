@@ -151,8 +151,8 @@ def wilcoxon(signs: np.ndarray, losses: np.ndarray) -> tuple[float, float]:
         sizes = np.abs(losses[:, 0] - losses[:, 1])
     finite = sizes[np.isfinite(sizes)]
     sizes = np.where(np.isfinite(sizes), sizes, 2 * finite.max() + 1 if len(finite) else 1.0)
-    result = stats.wilcoxon(np.sign(signs) * np.where(signs == 0, 0.0, sizes))
-    return float(result.statistic), float(result.pvalue)
+    statistic, p = stats.wilcoxon(np.sign(signs) * np.where(signs == 0, 0.0, sizes))
+    return float(statistic), float(p)
 
 
 def pairwise(table: pd.DataFrame, strategies: tuple[str, ...]) -> dict[Pair, float]:
