@@ -6,7 +6,7 @@ layers of a backbone. What is sampled, scored and exported is the plain network 
 
 import copy
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -83,7 +83,10 @@ class Reparametrisation(nn.Module):
     """A trainable function of a layer's weight: ``forward(weight)`` gives the effective weight, of the same shape."""
 
 
-def reparametrise(chosen: Iterable[Kernel], make: Callable[[Kernel], Reparametrisation]) -> list[Reparametrisation]:
+R = TypeVar("R", bound=Reparametrisation)
+
+
+def reparametrise(chosen: Iterable[Kernel], make: Callable[[Kernel], R]) -> list[R]:
     """Put ``make(kernel)`` between each chosen layer and its weight, on the weight's device; returns what was made."""
     made = []
     for kernel in chosen:

@@ -1,6 +1,5 @@
 """LoRA: a low-rank change of each convolution of the generator."""
 
-import math
 from dataclasses import dataclass
 from functools import partial
 
@@ -35,14 +34,18 @@ class LoRA(FineTune):
 
 
 class LowRankChange(Reparametrisation):
-    """W + B A (eq. 3 with alpha = rank): A is drawn as a layer's weight is, B is zero, so that it starts as W."""
+    """W + B A (eq. 3 with alpha = rank). B starts at zero, so that the sum starts at W.
+
+    A is drawn with the deviation of W's own entries: a step of B is then the same relative change of W on every
+    backbone, equalised learning rates included.
+    """
 
     def __init__(self, kernel: Kernel, rank: int):
         super().__init__()
         self.layout = kernel.layout
         rows, columns = kernel.layout.matrix_shape
         rank = min(rank, rows, columns)
-        self.a = nn.Parameter(nn.init.kaiming_uniform_(torch.empty(rank, columns), a=math.sqrt(5)))
+        self.a = nn.Parameter(torch.randn(rank, columns, device=kernel.weight.device) * kernel.matrix.std())
         self.b = nn.Parameter(torch.zeros(rows, rank))
 
     def forward(self, weight: Tensor) -> Tensor:

@@ -26,10 +26,10 @@ def count(strategy, role):
 
 
 def matrices(network, convolutions_only=False):
-    """(rows, columns) of the weight matrices of a plain network, read from its state dict and its layer types."""
+    """(rows, columns) of the weight matrices of a plain network, read from the names and shapes of its parameters."""
     shapes = []
-    for name, tensor in network.state_dict().items():
-        if not name.endswith(".weight") and name != "weight":
+    for name, tensor in network.named_parameters():
+        if not name.endswith("weight"):
             continue
         shape = list(tensor.shape)
         if isinstance(network.get_submodule(name.rpartition(".")[0]), torch.nn.ConvTranspose2d):
