@@ -1,0 +1,92 @@
+"""What transfer is worth: scores between the unadapted source and the real-vs-real floor, and the gain over scratch."""
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from ..bench.errors import UserError
+from .ladder import block_columns, signed
+
+SOURCE_ONLY = "source-only"
+SCRATCH = "scratch"
+
+
+def normalised_score(rows: pd.DataFrame, metric: str) -> pd.Series:
+    """Each row's quality as a share of the way from the unadapted source (0) to the real-vs-real floor (1).
+
+    Below 0 the adapted model is worse than the source left alone. Source and floor are means over their block. NaN
+    where a block has no source-only run or no floor, or where the source is already at the floor.
+    """
+    _require(rows, metric)
+    value = pd.Series(signed(rows[metric], metric), rows.index)
+    floor = pd.Series(signed(rows[f"floor_{metric}"], metric), rows.index)
+    blocks = [rows[name] for name in block_columns(rows)]
+    source = value.where(rows["strategy"] == SOURCE_ONLY).groupby(blocks, dropna=False).transform("mean")
+    floor = floor.groupby(blocks, dropna=False).transform("mean")
+    span = source - floor
+    return ((source - value) / span.where(span > 0)).rename("score")
+
+
+def transfer_gain(rows: pd.DataFrame, metric: str, baseline: str = SCRATCH, confidence: float = 0.95) -> pd.DataFrame:
+    """By how much each strategy beats training from scratch: one row per block and label.
+
+    Runs are paired by seed. ``gain`` is in the metric's units, positive for better; ``score_gain`` on the normalised
+    scale. ``low`` and ``high`` bound the mean gain (paired Student t), and ``verdict`` follows from them alone:
+    ``gain``, ``negative transfer``, or ``undecided`` (with fewer than two pairs always). ``unpaired`` counts the seeds
+    of which one of the two runs is missing.
+    """
+    _require(rows, metric)
+    rows = rows.assign(value=signed(rows[metric], metric), score=_score_or_nan(rows, metric))
+    rows.loc[rows["status"] != "ok", ["value", "score"]] = np.nan
+    names = block_columns(rows)
+    table = []
+    for block, group in rows[~rows["reference"].astype(bool)].groupby(names, sort=True, dropna=False):
+        by_seed = group.pivot_table(index="seed", columns="label", values="value", dropna=False, aggfunc="first")
+        scores = group.pivot_table(index="seed", columns="label", values="score", dropna=False, aggfunc="first")
+        if baseline not in by_seed:
+            continue
+        for label in by_seed.columns.drop(baseline):
+            gains = by_seed[baseline] - by_seed[label]
+            found = gains.dropna().to_numpy()
+            low, high = _interval(found, confidence)
+            table.append(
+                {
+                    **dict(zip(names, block, strict=True)),
+                    "label": label,
+                    "gain": float(found.mean()) if len(found) else np.nan,
+                    "low": low,
+                    "high": high,
+                    "score_gain": float((scores[label] - scores[baseline]).mean()) if label in scores else np.nan,
+                    "pairs": len(found),
+                    "unpaired": int(gains.isna().sum()),
+                    "verdict": _verdict(low, high),
+                }
+            )
+    if not table:
+        raise UserError(f"no block has runs of {baseline!r}, so there is no transfer gain to compute")
+    return pd.DataFrame(table)
+
+
+def _interval(gains: np.ndarray, confidence: float) -> tuple[float, float]:
+    if len(gains) < 2:
+        return np.nan, np.nan
+    error = gains.std(ddof=1) / np.sqrt(len(gains))
+    half = stats.t.ppf((1 + confidence) / 2, len(gains) - 1) * error
+    return float(gains.mean() - half), float(gains.mean() + half)
+
+
+def _verdict(low: float, high: float) -> str:
+    if low > 0:
+        return "gain"
+    return "negative transfer" if high < 0 else "undecided"
+
+
+def _score_or_nan(rows: pd.DataFrame, metric: str) -> pd.Series:
+    if f"floor_{metric}" not in rows.columns:
+        return pd.Series(np.nan, rows.index)
+    return normalised_score(rows, metric)
+
+
+def _require(rows: pd.DataFrame, metric: str) -> None:
+    if metric not in rows.columns:
+        raise UserError(f"no row holds the metric {metric!r}")

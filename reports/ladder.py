@@ -1,0 +1,116 @@
+"""The ladder of quality targets that convergence speed is measured on: per block, from one reference strategy, frozen.
+
+Targets that depended on the compared strategies would move with every strategy that is added. They come from naive
+fine-tuning alone: from where it starts to the best that it reaches, in five rungs.
+"""
+
+import json
+import logging
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from ..bench.errors import UserError
+from ..bench.files import write_json
+from ..bench.metrics.names import lower_is_better, split_name
+
+log = logging.getLogger(__name__)
+
+RUNGS = (0.25, 0.5, 0.75, 0.9, 1.0)
+"""Shares of the way from the reference's start to its best."""
+REFERENCE = "finetune"
+BLOCK = (
+    *("backbone", "resolution", "width", "source", "target", "shots"),
+    *("kimg", "batch", "precision", "protocol", "extractor"),
+)
+"""What two runs must share to be compared; seeds are repetitions inside a block."""
+
+
+def block_columns(rows: pd.DataFrame) -> list[str]:
+    return [name for name in BLOCK if name in rows.columns]
+
+
+def block_name(block: tuple) -> str:
+    """One line of text that names a block, for the keys of the frozen file."""
+    return json.dumps([value.item() if isinstance(value, np.generic) else value for value in block])
+
+
+def signed(values: ArrayLike, metric: str) -> np.ndarray:
+    """The values turned so that lower is better. Raises ``UserError`` for a metric without a direction."""
+    better = lower_is_better(metric)
+    if better is None:
+        raise UserError(f"{metric} has no better or worse, so no run can reach a target of it")
+    return np.asarray(values, float) * (1 if better else -1)
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """Where the reference starts, its best, and the targets between (signed: lower is better)."""
+
+    start: float
+    best: float
+    rungs: tuple[float, ...]
+
+
+def climb(start: float, best: float, metric: str) -> Ladder:
+    """The rungs between two values: geometric for FID, linear for what may be zero or negative."""
+    shares = np.array(RUNGS)
+    geometric = is_fid(metric) and best > 0
+    values = start * (best / start) ** shares if geometric else start + (best - start) * shares
+    return Ladder(start, best, tuple(float(value) for value in values))
+
+
+def is_fid(metric: str) -> bool:
+    return split_name(metric)[1] == "fid"
+
+
+def ladders(rows: pd.DataFrame, curves: pd.DataFrame, metric: str, reference: str = REFERENCE) -> dict[str, Ladder]:
+    """Targets by block name, from the finished runs of the reference strategy alone.
+
+    Both ends are medians over its seeds. A block is left out, with a warning, where the reference has no finished run
+    or never improves on its start.
+    """
+    found = {}
+    for block, group in rows.groupby(block_columns(rows), sort=True, dropna=False):
+        keys = group.loc[(group["label"] == reference) & (group["status"] == "ok"), "key"]
+        runs = curves[curves["key"].isin(keys)].dropna(subset=[metric])
+        if runs.empty:
+            log.warning("no targets for %s: no finished run of %s", block, reference)
+            continue
+        by_run = runs.assign(value=signed(runs[metric], metric)).sort_values("kimg").groupby("key")["value"]
+        start, best = float(by_run.first().median()), float(by_run.min().median())
+        if best >= start:
+            log.warning("no targets for %s: %s never improves on its start", block, reference)
+            continue
+        found[block_name(block)] = climb(start, best, metric)
+    return found
+
+
+def frozen_ladders(
+    path: Path, rows: pd.DataFrame, curves: pd.DataFrame, metric: str, reference: str = REFERENCE
+) -> dict[str, Ladder]:
+    """The targets stored in ``path`` (JSON, by metric and block), after adding those of blocks that it lacks.
+
+    What is stored is never changed, whatever runs come later. Raises ``UserError`` if the file is not such a file.
+    """
+    stored: dict[str, dict[str, dict]] = {}
+    if path.exists():
+        try:
+            stored = json.loads(path.read_text())
+            known = {block: _ladder(**entry) for block, entry in stored.get(metric, {}).items()}
+        except (ValueError, AttributeError, TypeError) as error:
+            raise UserError(f"{path} holds no frozen targets ({error}); move it away to have them made anew") from error
+    else:
+        known = {}
+    found = ladders(rows, curves, metric, reference)
+    if found.keys() - known.keys():
+        known = found | known
+        write_json(path, stored | {metric: {block: asdict(each) for block, each in known.items()}})
+    return known
+
+
+def _ladder(start: float, best: float, rungs: list[float]) -> Ladder:
+    return Ladder(float(start), float(best), tuple(float(rung) for rung in rungs))
