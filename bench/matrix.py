@@ -88,6 +88,8 @@ class Matrix(_Section):
     precision: Literal["float32", "bfloat16"] = "float32"
     timeout_minutes: float = Field(240, gt=0)
     """A cell that takes longer is stopped and recorded as ``timeout``."""
+    memory_gb: float | None = Field(None, gt=0)
+    """A cell that takes more on the CPU is stopped and recorded as ``out-of-memory``; no limit if left out."""
 
     @field_validator("backbone", mode="before")
     @classmethod

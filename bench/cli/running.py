@@ -187,7 +187,7 @@ def _run_cells(
         arguments += ["--retry"] if retry else []
         for path in plugins:
             arguments += ["--plugin", str(path)]
-        work.append(Job(folder, tuple(arguments), matrix.timeout_minutes * 60))
+        work.append(Job(folder, tuple(arguments), matrix.timeout_minutes * 60, matrix.memory_gb))
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

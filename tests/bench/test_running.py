@@ -1,0 +1,168 @@
+"""``graftbench run`` as a user meets it: what it stores, what it repeats, and how it answers mistakes."""
+
+import json
+import time
+
+import pandas as pd
+import pytest
+
+TIMINGS = ["train_seconds", "seconds_per_kimg", "wall_seconds", "peak_memory_mb"]
+
+
+def rows_of(store) -> pd.DataFrame:
+    from graftbench.bench.store import Store, read_rows
+
+    return read_rows(Store(store)).sort_values("key", ignore_index=True)
+
+
+def test_a_run_stores_each_cell_and_a_second_one_does_nothing(graftbench, matrix_file, tmp_path):
+    file = matrix_file(strategies=["scratch", "source-only", "finetune"])
+    first = graftbench("run", file, "--jobs", "2", "--no-report")
+    assert first.returncode == 0, first.stdout + first.stderr
+    assert "3 ok" in first.stdout
+    cell = next((tmp_path / "runs/tiny/cells").iterdir())
+    names = {path.name for path in cell.iterdir()}
+    assert {"spec.json", "status.json", "curve.jsonl", "final.json", "samples.png", "generator.safetensors"} <= names
+    assert "log.txt" in names and "checkpoint.safetensors" not in names
+    rows = rows_of(tmp_path / "runs/tiny")
+    assert set(rows.status) == {"ok"} and rows["kid@efficientnet-lite0-64"].notna().all()
+    assert rows.set_index("strategy").loc["source-only", "trainable_parameters"] == 0
+
+    started = time.monotonic()
+    second = graftbench("run", file, "--no-report")
+    assert second.returncode == 0 and "nothing to do: all 3 cells" in second.stdout
+    assert time.monotonic() - started < 12, "3 s on an idle machine"
+
+
+def test_the_same_seed_gives_identical_rows(graftbench, matrix_file, tmp_path):
+    file = matrix_file(strategies=["scratch", "vae"])
+    for store in ("one", "two"):
+        assert graftbench("run", file, "--store", store, "--no-report").returncode == 0
+    one, two = (rows_of(tmp_path / store).drop(columns=TIMINGS) for store in ("one", "two"))
+    pd.testing.assert_frame_equal(one, two, check_exact=True)
+
+
+def test_more_strategies_join_a_store_without_rerunning_the_others(graftbench, matrix_file, tmp_path):
+    file = matrix_file()
+    assert graftbench("run", file, "--no-report").returncode == 0
+    log = next((tmp_path / "runs/tiny/cells").glob("*/log.txt"))
+    before = log.read_bytes()
+    added = graftbench("run", file, "--strategy", "finetune-g", "--no-report")
+    assert added.returncode == 0 and "1 ok" in added.stdout
+    assert log.read_bytes() == before
+    assert set(rows_of(tmp_path / "runs/tiny").strategy) == {"scratch", "finetune-g"}
+
+
+PLUGIN = '''
+import os, time
+from dataclasses import dataclass
+import torch
+from graftbench.strategies import register
+from graftbench.strategies.scratch import Scratch
+
+
+@register("raises")
+@dataclass
+class Raises(Scratch):
+    """Raises."""
+
+    def generator_penalty(self):
+        raise ValueError("not today")
+
+
+@register("nan")
+@dataclass
+class Nan(Scratch):
+    """Returns NaN."""
+
+    def generator_penalty(self):
+        return torch.tensor(float("nan"))
+
+
+@register("sleeps")
+@dataclass
+class Sleeps(Scratch):
+    """Sleeps for ever."""
+
+    def generator_penalty(self):
+        time.sleep(1000)
+
+
+@register("allocates")
+@dataclass
+class Allocates(Scratch):
+    """Allocates without end."""
+
+    def generator_penalty(self):
+        self.hoard = getattr(self, "hoard", []) + [torch.ones(2**24)]
+        time.sleep(0.01)
+        return 0.0
+
+
+@register("exits")
+@dataclass
+class Exits(Scratch):
+    """Leaves without a word."""
+
+    def generator_penalty(self):
+        os._exit(3)
+'''
+
+
+@pytest.mark.slow
+def test_each_way_to_fail_is_a_row_with_its_reason_and_the_others_complete(graftbench, matrix_file, tmp_path):
+    plugin = tmp_path / "bad.py"
+    plugin.write_text(PLUGIN)
+    bad = ["raises", "nan", "sleeps", "allocates", "exits"]
+    file = matrix_file(strategies=["scratch", *bad], timeout_minutes=0.4, memory_gb=2.5)
+    result = graftbench("run", file, "--plugin", plugin, "--jobs", "2", "--no-report")
+    assert result.returncode == 1, result.stdout + result.stderr
+    rows = rows_of(tmp_path / "runs/tiny").set_index("strategy")
+    expected = {
+        "scratch": ("ok", ""),
+        "raises": ("failed", "ValueError: not today"),
+        "nan": ("diverged", "not finite"),
+        "sleeps": ("timeout", "stopped after 24 s"),
+        "allocates": ("out-of-memory", ""),
+        "exits": ("failed", "exited with code 3"),
+    }
+    for name, (status, reason) in expected.items():
+        assert rows.loc[name, "status"] == status, rows.loc[name]
+        assert reason in rows.loc[name, "reason"]
+    again = graftbench("run", file, "--plugin", plugin, "--no-report")
+    assert again.returncode == 1 and "nothing to do" in again.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "quik"], "unknown matrix 'quik'; did you mean 'quick'"),
+        (["run", "tiny.yaml", "--strategy", "fintune"], "unknown strategy 'fintune'; did you mean"),
+        (["run", "tiny.yaml", "--store", "tiny.yaml"], "is a file; a store is a folder"),
+        (["run", "tiny.yaml", "--device", "cuda:99"], "cuda"),
+        (["run", "tiny.yaml", "--plugin", "absent.py"], "absent.py: no such plug-in file"),
+        (["status", "nowhere"], "nowhere: no benchmark is stored here"),
+        (["plan", "shots.yaml"], "images to draw shots from, not 99999999"),
+    ],
+)
+def test_a_users_mistake_is_one_line_and_exit_code_2(graftbench, matrix_file, arguments, message):
+    matrix_file()
+    matrix_file("shots", shots=99999999)
+    result = graftbench(*arguments)
+    assert result.returncode == 2, result.stdout + result.stderr
+    assert message in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1 and "Traceback" not in result.stderr
+
+
+def test_status_counts_what_became_of_the_cells(graftbench, matrix_file, tmp_path):
+    assert graftbench("run", matrix_file(), "--no-report").returncode == 0
+    cell = next((tmp_path / "runs/tiny/cells").iterdir())
+    (cell / "status.json").write_text(json.dumps({"status": "killed", "reason": "by SIGKILL"}))
+    result = graftbench("status", "runs/tiny")
+    assert "killed: 1" in result.stdout and "by SIGKILL" in result.stdout
+
+
+def test_help_is_instant_and_imports_no_torch(graftbench):
+    started = time.monotonic()
+    assert graftbench("--help").returncode == 0
+    assert time.monotonic() - started < 1.5, "0.4 s on an idle machine"

@@ -1,0 +1,55 @@
+"""What tests of whole runs share: a cache of their own, tiny matrices, and the command line as a user calls it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+TINY = {
+    "backbone": {"name": "dcgan", "resolution": 32, "width": 4},
+    "source": {"domain": "toyfaces", "kimg": 0.3, "batch": 32},
+    "targets": ["toycats"],
+    "shots": 10,
+    "seeds": 1,
+    "strategies": ["scratch"],
+    "budget": {"kimg": 0.2, "batch": 16},
+    "evaluation": {"points": 2, "fakes": 24, "reals": 32},
+}
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory) -> Path:
+    """A cache folder that the runs of this test session share, and nobody else."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def graftbench(cache, tmp_path):
+    """Call the command line in its own process, in an empty folder: ``graftbench("run", "tiny.yaml").returncode``."""
+
+    def call(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [sys.executable, "-m", "graftbench", *map(str, arguments)],
+            cwd=tmp_path,
+            env={**os.environ, "GRAFTBENCH_CACHE": str(cache), **environment},
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+
+    return call
+
+
+@pytest.fixture
+def matrix_file(tmp_path):
+    """Write a matrix of the smallest size that is still a real run: ``matrix_file(seeds=2)``."""
+
+    def write(name: str = "tiny", **changes) -> Path:
+        path = tmp_path / f"{name}.yaml"
+        path.write_text(yaml.safe_dump({**TINY, **changes}))
+        return path
+
+    return write
