@@ -7,14 +7,9 @@ from .canvas import Canvas
 from .draws import Draws, Factors
 from .shapes import constant, ellipse, hsv, per_picture, ramp, triangle
 
-FUR = (
-    (0.12, 0.12, 0.14),
-    (0.42, 0.42, 0.46),
-    (0.55, 0.36, 0.2),
-    (0.88, 0.52, 0.2),
-    (0.93, 0.8, 0.6),
-    (0.97, 0.96, 0.94),
-)
+BLACK, GREY, BROWN = (0.12, 0.12, 0.14), (0.42, 0.42, 0.46), (0.55, 0.36, 0.2)
+GINGER, CREAM, WHITE = (0.88, 0.52, 0.2), (0.93, 0.8, 0.6), (0.97, 0.96, 0.94)
+FUR = (BLACK, GREY, BROWN, GINGER, CREAM, WHITE)
 IRIS = ((0.95, 0.75, 0.15), (0.6, 0.8, 0.25), (0.3, 0.7, 0.5), (0.4, 0.7, 0.95))
 
 
@@ -57,7 +52,7 @@ def draw_cat(canvas: Canvas, f: Factors) -> None:
     inner = x - per_picture(f["turn"] * 0.08)
     right = inner.abs()
     fur = ramp(f["fur"], FUR)
-    _whiskers(canvas, right, y, f, fur)
+    _whiskers(canvas, right, y, f)
     _eyes(canvas, inner, right, y, f)
     _muzzle(canvas, inner, right, y, f, fur)
     _fur(canvas, x, inner, right, y, f, fur)
@@ -65,7 +60,8 @@ def draw_cat(canvas: Canvas, f: Factors) -> None:
     _body_and_background(canvas, x, y, f, fur)
 
 
-def _whiskers(canvas: Canvas, right: Tensor, y: Tensor, f: Factors, fur: Tensor) -> None:
+def _whiskers(canvas: Canvas, right: Tensor, y: Tensor, f: Factors) -> None:
+    # dark whiskers on pale fur
     light = (0.95 - 0.8 * (f["fur"] > 0.75).float())[:, None].expand(-1, 3)
     reach = (right - 0.5).abs_().sub_(0.36)
     for start, slope in ((0.14, 0.0), (0.2, 0.28)):
@@ -88,9 +84,7 @@ def _eyes(canvas: Canvas, inner: Tensor, right: Tensor, y: Tensor, f: Factors) -
 
 def _muzzle(canvas: Canvas, inner: Tensor, right: Tensor, y: Tensor, f: Factors, fur: Tensor) -> None:
     size = f["nose_size"]
-    pink = torch.lerp(
-        constant(len(fur), (0.25, 0.16, 0.16)), constant(len(fur), (0.95, 0.55, 0.58)), f["nose_pink"][:, None]
-    )
+    pink = ramp(f["nose_pink"], ((0.25, 0.16, 0.16), (0.95, 0.55, 0.58)))
     nose = triangle(inner, -(y - 0.09), size, size * 0.9)
     canvas.fill(nose, pink)
     dark = fur * 0.25
@@ -107,11 +101,10 @@ def _fur(canvas: Canvas, x: Tensor, inner: Tensor, right: Tensor, y: Tensor, f: 
     cheeks = y.clamp(min=0).mul_(0.35).add_(1)
     head = ellipse(x * cheeks, y, f["head_width"], f["head_height"])
     cover = canvas.coverage(head)
-    dark = fur * 0.45
     forehead = torch.minimum(right - 0.028, (right - 0.12 - y * 0.05).abs_().sub_(0.026))
     forehead = torch.maximum(forehead, y + 0.2)
     cheek = torch.maximum((y - 0.06 - right * 0.2).abs_().sub_(0.12).abs_().sub_(0.024), 0.42 - right)
-    canvas.tint(canvas.coverage(torch.minimum(forehead, cheek)) * cover * per_picture(f["stripes"]), dark)
+    canvas.tint(canvas.coverage(torch.minimum(forehead, cheek)) * cover * per_picture(f["stripes"]), fur * 0.45)
     lit = x * per_picture(f["light"] * 0.9)
     canvas.tint(lit.neg().clamp_(0, 1).mul_(cover), fur * 0.45)
     canvas.tint(lit.clamp_(0, 1).mul_(cover).mul_(0.35), fur * 0.6 + 0.4)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from .. import register
-from ..base import SPLITS, About, Domain, Split
+from ..base import About, Domain, Split
 from . import face_factors
 from .canvas import Canvas
 from .cats import cats, draw_cat
@@ -45,7 +45,7 @@ class ToyDomain(Domain):
     def factors(self, split: Split, indices: list[int] | None = None) -> Factors:
         """The factors of a split's images, or of those at ``indices``: float N by name."""
         table = _table(type(self), self.name, split)
-        chosen = slice(None) if indices is None else torch.as_tensor(indices, dtype=torch.long)
+        chosen = torch.arange(SIZES[split]) if indices is None else torch.as_tensor(indices, dtype=torch.long)
         return {factor: values[chosen] for factor, values in table.items()}
 
     @torch.no_grad()
@@ -68,7 +68,6 @@ class ToyDomain(Domain):
 
 @cache
 def _table(kind: type[ToyDomain], name: str, split: Split) -> Factors:
-    assert split in SPLITS
     return kind.distribution(Draws(SIZES[split], name, split))
 
 

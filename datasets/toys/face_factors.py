@@ -116,7 +116,7 @@ def drawn(draw: Draws) -> Factors:
     return adults(draw) | {
         "pressure": draw.uniform("pressure", 0.6, 1.0),
         "hatch_angle": draw.bell("hatch_angle", 0.5, 1.1),
-        "hatch_pitch": draw.uniform("hatch_pitch", 5.5, 7.5),
+        "hatch_pitch": draw.uniform("hatch_pitch", 6.0, 8.0),
         "paper": draw.uniform("paper", 0.0, 1.0),
     }
 

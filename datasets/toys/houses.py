@@ -7,14 +7,9 @@ from .canvas import Canvas
 from .draws import Draws, Factors
 from .shapes import box, circle, constant, ellipse, hsv, per_picture, ramp, triangle
 
-WALL = (
-    (0.95, 0.93, 0.86),
-    (0.93, 0.8, 0.55),
-    (0.8, 0.45, 0.35),
-    (0.65, 0.72, 0.78),
-    (0.78, 0.85, 0.7),
-    (0.5, 0.42, 0.36),
-)
+WHITE, YELLOW, BRICK = (0.95, 0.93, 0.86), (0.93, 0.8, 0.55), (0.8, 0.45, 0.35)
+BLUE, GREEN, TIMBER = (0.65, 0.72, 0.78), (0.78, 0.85, 0.7), (0.5, 0.42, 0.36)
+WALL = (WHITE, YELLOW, BRICK, BLUE, GREEN, TIMBER)
 ROOF = ((0.65, 0.2, 0.14), (0.45, 0.25, 0.16), (0.25, 0.27, 0.32), (0.3, 0.4, 0.35))
 SKY = ((0.25, 0.45, 0.85), (0.5, 0.75, 0.97), (0.95, 0.6, 0.4), (0.12, 0.14, 0.32))
 GRASS = ((0.3, 0.55, 0.2), (0.5, 0.62, 0.25), (0.75, 0.65, 0.35), (0.9, 0.93, 0.96))
@@ -67,16 +62,13 @@ def _tree(canvas: Canvas, x: Tensor, y: Tensor, f: Factors) -> None:
     side = f["tree_x"].sign() * (f["width"] + 0.08) + f["tree_x"]
     across, up = x - per_picture(side), y + per_picture(size * 1.9)
     green = torch.lerp(constant(count, (0.1, 0.35, 0.16)), ramp(f["grass"], GRASS), 0.35)
-    lobes = torch.minimum(
-        circle(across, up, size),
-        circle(across.abs() - per_picture(size * 0.5), up - per_picture(size * 0.5), size * 0.7),
-    )
+    crown = circle(across, up, size)
+    sides = circle(across.abs() - per_picture(size * 0.5), up - per_picture(size * 0.5), size * 0.7)
+    lobes = torch.minimum(crown, sides)
     lit = circle(across + per_picture(size * 0.3), up + per_picture(size * 0.3), size * 0.45)
     canvas.shade(torch.maximum(lit, lobes), green + 0.1, f["tree"] * 0.8)
     canvas.fill(lobes, green, f["tree"])
-    trunk = torch.maximum(
-        torch.maximum(across.abs() - per_picture(size * 0.16), y - 0.05), -y - per_picture(size * 1.5)
-    )
+    trunk = box(across, y + per_picture(size * 0.75 - 0.025), size * 0.16, size * 0.75 + 0.025)
     canvas.fill(trunk, constant(count, (0.33, 0.22, 0.14)), f["tree"])
 
 
