@@ -1,0 +1,97 @@
+"""Every metric on features answers bad input with one clear line, or with a value that its docstring states."""
+
+import math
+
+import pytest
+import torch
+from graftbench.bench.errors import UserError
+from graftbench.bench.metrics import diversity, fid, kid, memorisation, prdc
+
+GOOD = torch.randn(20, 8, generator=torch.Generator().manual_seed(0))
+
+METRICS = {
+    "FID": fid.frechet_distance,
+    "KID": lambda real, fake: kid.kernel_distance(real, fake)[0],
+    "KID on subsets": lambda real, fake: kid.kernel_distance_of_subsets(real, fake, size=5)[0],
+    "precision and recall": lambda real, fake: prdc.precision_recall(real, fake)[1],
+    "density and coverage": lambda real, fake: prdc.density_coverage(real, fake)[1],
+    "intra-cluster diversity": lambda real, fake: diversity.intra_cluster(fake, real)[0],
+    "d1/d2": lambda real, fake: memorisation.nearest_shot_ratio(fake, real),
+    "authenticity": lambda real, fake: memorisation.authenticity(fake, real),
+}
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+@pytest.mark.parametrize("side", ["real", "fake"])
+def test_features_that_are_not_finite(metric, value, side):
+    bad = GOOD.clone()
+    bad[3, 2] = value
+    pair = (bad, GOOD) if side == "real" else (GOOD, bad)
+    with pytest.raises(UserError, match=f"the features of 1 of 20 {side} images are NaN or infinite"):
+        METRICS[metric](*pair)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_features_of_different_dimension(metric):
+    with pytest.raises(UserError, match="real features have 8 dimensions, fake ones 7; use one extractor"):
+        METRICS[metric](GOOD, GOOD[:, :7])
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_features_that_are_no_matrix(metric):
+    with pytest.raises(UserError, match=r"real features must be n x d, got shape \[8\]"):
+        METRICS[metric](GOOD[0], GOOD)
+
+
+@pytest.mark.parametrize(
+    ("metric", "needed"),
+    [("FID", 2), ("KID", 2), ("KID on subsets", 5), ("precision and recall", 4)],
+)
+@pytest.mark.parametrize("side", ["real", "fake"])
+def test_too_few_images(metric, needed, side):
+    few = GOOD[: needed - 1]
+    pair = (few, GOOD) if side == "real" else (GOOD, few)
+    with pytest.raises(UserError, match=f"needs at least {needed} {side} images, got {needed - 1}"):
+        METRICS[metric](*pair)
+
+
+def test_density_needs_more_reals_than_neighbours_but_any_number_of_fakes():
+    with pytest.raises(UserError, match="at least 6 real images, got 5"):
+        prdc.density_coverage(GOOD[:5], GOOD)
+    density, coverage = prdc.density_coverage(GOOD, GOOD[:1])
+    assert density > 0
+    assert coverage > 0
+
+
+def test_two_images_have_a_kid_without_a_standard_error():
+    value, error = kid.kernel_distance(GOOD[:2], GOOD[2:4])
+    assert math.isfinite(value)
+    assert math.isnan(error)
+
+
+def test_a_single_shot_has_no_second_nearest():
+    assert math.isnan(memorisation.nearest_shot_ratio(GOOD, GOOD[:1]))
+    assert math.isnan(memorisation.authenticity(GOOD, GOOD[:1]))
+
+
+def test_fakes_spread_one_to_a_cluster_have_no_spread_within():
+    spread, occupied = diversity.intra_cluster(GOOD, GOOD)
+    assert math.isnan(spread)
+    assert occupied == 20
+
+
+def test_equal_images_everywhere():
+    same = torch.ones(20, 8)
+    assert fid.frechet_distance(same, same) == 0
+    assert kid.kernel_distance(same, same) == (0, 0)
+    assert prdc.precision_recall(same, same) == (1, 1)
+    assert diversity.vendi(same) == pytest.approx(1)
+    assert diversity.intra_cluster(same, same[:2]) == (pytest.approx(0, abs=1e-12), 1)
+    assert memorisation.nearest_shot_ratio(same, same[:2]) == 0
+    assert memorisation.authenticity(same, same[:2]) == 0
+
+
+def test_vectors_of_zeros_are_no_direction_but_no_error_either():
+    assert math.isfinite(diversity.vendi(torch.zeros(5, 8)))
+    assert math.isfinite(diversity.intra_cluster(torch.zeros(5, 8), torch.zeros(2, 8))[0])
