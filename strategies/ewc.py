@@ -10,7 +10,8 @@ from .finetune import FineTune
 from .l2_sp import source_weights, squared_distance
 
 FISHER_SAMPLES = 256
-CHUNK = 16
+CHUNK_FLOATS = 40_000_000
+"""So many gradient values are held at once."""
 
 
 @register("ewc", cite="Li et al., Few-shot Image Generation with EWC, NeurIPS 2020, arXiv:2012.02780")
@@ -56,7 +57,8 @@ def fisher_information(generator: nn.Module, discriminator: nn.Module, latents: 
     gradient = torch.func.vmap(torch.func.grad(log_likelihood), in_dims=(None, 0), randomness="different")
     constants = {name: w.detach() for name, w in weights.items()}
     fisher = {name: torch.zeros_like(w) for name, w in constants.items()}
-    for part in latents.split(CHUNK):
+    chunk = max(1, min(64, CHUNK_FLOATS // sum(w.numel() for w in constants.values())))
+    for part in latents.split(chunk):
         for name, gradients in gradient(constants, part).items():
             fisher[name] += gradients.square().sum(0)
     mean = torch.cat([f.flatten() for f in fisher.values()]).mean()

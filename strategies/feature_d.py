@@ -35,7 +35,7 @@ class FeatureD(FineTune):
         "the ImageNet network on 64 px is several times larger than a GAN for 32 px",
     )
 
-    input_size: int = tunable(64, choices=(32, 64, 128, 224), searched=False)
+    input_size: int = tunable(64, choices=(32, 64, 128), searched=False)
 
     def prepare(self, setup: Setup) -> None:
         super().prepare(replace(setup, optimisation=replace(setup.optimisation, r1_gamma=0.0)))

@@ -1,0 +1,244 @@
+"""What every strategy must hold, as checks that run on any strategy and backbone within seconds.
+
+The test suite runs them on all registered strategies, ``graftbench check FILE.py`` on a user's own.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..bench.backbones import Backbone
+from .base import Setup, Strategy
+from .movement import Movement
+from .tiny import tiny_batch, tiny_setup
+
+STEPS = 3
+SAMPLES = 5
+SETTLED = 60
+EXPLAINED_ABOVE = 3.0
+
+
+class Nonconformance(Exception):
+    """What the strategy does not hold, and what to do about it."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The result of one check; ``failure`` is empty if it holds."""
+
+    check: str
+    failure: str = ""
+
+
+def conformance(kind: type[Strategy], backbone: Backbone) -> Iterator[Outcome]:
+    """Run each check of ``CHECKS`` on a miniature setup. An error inside the strategy fails the check that met it."""
+    trial = Trial(kind, backbone)
+    for name, check in CHECKS.items():
+        with torch.random.fork_rng(devices=[]):
+            try:
+                check(trial)
+            except Nonconformance as failure:
+                yield Outcome(name, str(failure))
+            except Exception as error:
+                yield Outcome(name, f"{type(error).__name__}: {error}")
+            else:
+                yield Outcome(name)
+
+
+class Trial:
+    """A strategy at its default hyper-parameters on a backbone, prepared and trained as seldom as the checks allow."""
+
+    def __init__(self, kind: type[Strategy], backbone: Backbone):
+        self.kind = kind
+        self.backbone = backbone
+
+    def prepared(self, **params: Any) -> Strategy:
+        strategy = self.kind(**params)
+        strategy.prepare(tiny_setup(self.backbone, steps=4 * STEPS))
+        return strategy
+
+    @functools.cached_property
+    def trained(self) -> Strategy:
+        """After ``STEPS`` steps (none for a reference that does not train); ``movement`` saw them."""
+        torch.manual_seed(1)
+        strategy = self.prepared()
+        self.start = _copied(strategy.state_dict())
+        self.movement = Movement(strategy)
+        self.losses = train(strategy, 0, STEPS)
+        return strategy
+
+    @functools.cached_property
+    def second(self) -> Strategy:
+        """Another object of the same seeds, prepared under another global random state and not yet trained."""
+        torch.manual_seed(2)
+        return self.prepared()
+
+    @functools.cached_property
+    def settled(self) -> Strategy:
+        """Trained until its images differ, at most ``SETTLED`` steps: a fresh generator's BatchNorm statistics make
+        them all the same at first."""
+        strategy = self.trained
+        if not strategy.trains or _all_differ(sample(strategy)):
+            return strategy
+        strategy = self.prepared()
+        for step in range(0, SETTLED, 10):
+            train(strategy, step, 10)
+            if _all_differ(sample(strategy)):
+                break
+        return strategy
+
+
+def _all_differ(images: Tensor) -> bool:
+    return len(images.flatten(1).unique(dim=0)) == len(images)
+
+
+def train(strategy: Strategy, first: int, count: int) -> list[dict[str, Tensor]]:
+    """Steps ``first`` … of a prepared strategy; none for a reference that does not train."""
+    setup: Setup = strategy.setup  # pyright: ignore[reportAttributeAccessIssue]
+    return [strategy.step(tiny_batch(setup, first + i)) for i in range(count)] if strategy.trains else []
+
+
+def sample(strategy: Strategy, seed: int = 0) -> Tensor:
+    return strategy.sample(SAMPLES, torch.Generator().manual_seed(seed))
+
+
+def declares_its_hyper_parameters(trial: Trial) -> None:
+    """Every dataclass field is ``tunable``, its default inside its range; a dear strategy says why."""
+    if not dataclasses.is_dataclass(trial.kind):
+        raise Nonconformance("put @dataclass above the class, so that its fields are hyper-parameters")
+    for field in dataclasses.fields(trial.kind):
+        where = f"{field.name} = {field.default!r}"
+        if "choices" not in field.metadata:
+            raise Nonconformance(f"{where} has no search range: declare it with tunable(default, low=, high=)")
+        choices, low, high, default = *(field.metadata[name] for name in ("choices", "low", "high")), field.default
+        if not (default in choices if choices is not None else low <= default <= high):  # pyright: ignore
+            raise Nonconformance(f"{where} lies outside its search range")
+    bound, reason = trial.kind.max_relative_cost
+    if bound > EXPLAINED_ABOVE and not reason:
+        raise Nonconformance(f"max_relative_cost is {bound:g}: say why in its second element")
+
+
+def trains_without_nan(trial: Trial) -> None:
+    """The losses of some steps are finite, detached scalars, and so are all weights."""
+    strategy = trial.trained
+    for losses in trial.losses:
+        for name, loss in losses.items():
+            if not isinstance(loss, Tensor) or loss.numel() != 1 or loss.requires_grad:
+                raise Nonconformance(f"step returns {name!r} as {loss!r:.60}; return loss.detach()")
+            if not torch.isfinite(loss):
+                raise Nonconformance(f"the loss {name!r} is {float(loss)}")
+    for role, network in strategy.networks().items():
+        for name, weight in network.named_parameters():
+            if not torch.isfinite(weight).all():
+                raise Nonconformance(f"{role}.{name} is not finite after {STEPS} steps")
+
+
+def trains_at_the_ends_of_its_ranges(trial: Trial) -> None:
+    """All hyper-parameters at their lowest, and all at their highest value, still make a step with finite losses."""
+    if not trial.kind.trains:
+        return
+    for end in (0, -1):
+        fields = dataclasses.fields(trial.kind)
+        params = {f.name: (f.metadata["choices"] or (f.metadata["low"], f.metadata["high"]))[end] for f in fields}
+        for name, loss in train(trial.prepared(**params), 0, 1)[0].items():
+            if not torch.isfinite(loss).all():
+                raise Nonconformance(f"with {params} the loss {name!r} is {float(loss)}")
+
+
+def samples_images(trial: Trial) -> None:
+    """``sample`` gives uint8 images of the right shape, all of them different, and a ``generator`` is exposed."""
+    images = sample(trial.settled)
+    size = trial.backbone.resolution
+    if images.dtype != torch.uint8 or images.shape != (SAMPLES, 3, size, size):
+        shape = list(images.shape)
+        raise Nonconformance(f"sample({SAMPLES}) gave {images.dtype} {shape}, not uint8 {[SAMPLES, 3, size, size]}")
+    if not _all_differ(images):
+        raise Nonconformance("sample gave the same image twice for different latents")
+    if "generator" not in trial.trained.networks():
+        raise Nonconformance("networks() has no 'generator'")
+
+
+def samples_respect_their_seed(trial: Trial) -> None:
+    """Equal states of ``rng`` give equal images whatever the global random state, different ones different images."""
+    first = sample(trial.settled)
+    torch.rand(7)
+    if not torch.equal(first, sample(trial.settled)):
+        raise Nonconformance("the same rng state gave other images: draw everything from the rng given to sample")
+    if torch.equal(first, sample(trial.settled, seed=1)):
+        raise Nonconformance("another rng state gave the same images: use the rng given to sample")
+
+
+def starts_equal_for_equal_seeds(trial: Trial) -> None:
+    """``prepare`` depends on the setup's seeds only, not on the global random state."""
+    _ = trial.trained
+    message = "prepare gave another start for the same seeds; call torch.manual_seed(setup.seed(...)) before you draw"
+    _require_equal(trial.start, trial.second.state_dict(), message)
+
+
+def resumes_bit_exactly(trial: Trial) -> None:
+    """state_dict -> a new object -> prepare -> load_state_dict -> the same next steps and the same images."""
+    original = trial.trained
+    state, random_state = _copied(original.state_dict()), torch.get_rng_state()
+    losses = train(original, STEPS, STEPS)
+    resumed = trial.second
+    resumed.load_state_dict(state)
+    torch.set_rng_state(random_state)
+    hint = "is something that changes in step kept in a place that state_dict does not see?"
+    _require_equal(losses, train(resumed, STEPS, STEPS), f"after a resume the losses differ; {hint}")
+    _require_equal(original.state_dict(), resumed.state_dict(), f"after a resume the state differs; {hint}")
+    _require_equal(sample(original), sample(resumed), f"after a resume the images differ; {hint}")
+
+
+def moves_only_what_it_trains(trial: Trial) -> None:
+    """Every tensor outside ``trained()`` is bit-identical after some steps, and something inside has moved."""
+    strategy = trial.trained
+    moved = trial.movement.forbidden()
+    if moved:
+        raise Nonconformance(f"moved without being in trained(): {', '.join(moved[:5])}")
+    if strategy.trains and not trial.movement.anything():
+        raise Nonconformance("nothing in trained() has moved")
+
+
+CHECKS: dict[str, Callable[[Trial], None]] = {
+    "declares its hyper-parameters": declares_its_hyper_parameters,
+    "trains without NaN": trains_without_nan,
+    "moves only what it says it trains": moves_only_what_it_trains,
+    "samples images of the right shape and range": samples_images,
+    "samples respect their seed": samples_respect_their_seed,
+    "starts equal for equal seeds": starts_equal_for_equal_seeds,
+    "resumes bit-exactly": resumes_bit_exactly,
+    "trains at the ends of its ranges": trains_at_the_ends_of_its_ranges,
+}
+
+
+def _copied(state: Any, where: str = "state_dict") -> Any:
+    """A deep copy, as a checkpoint would give it back. Raises if it holds what a checkpoint cannot."""
+    if isinstance(state, Tensor):
+        return state.detach().clone()
+    if isinstance(state, dict):
+        return {key: _copied(value, f"{where}[{key!r}]") for key, value in state.items()}
+    if isinstance(state, list | tuple):
+        return type(state)(_copied(value, f"{where}[{i}]") for i, value in enumerate(state))
+    if state is None or isinstance(state, bool | int | float | str):
+        return state
+    raise Nonconformance(f"{where} is a {type(state).__name__}; a checkpoint holds tensors and plain values")
+
+
+def _require_equal(first: Any, second: Any, message: str, where: str = "") -> None:
+    """Raise with ``message`` and the first place in which two nested states differ."""
+    if isinstance(first, dict) and isinstance(second, dict) and first.keys() == second.keys():
+        for key in first:
+            _require_equal(first[key], second[key], message, f"{where}.{key}")
+    elif isinstance(first, list | tuple) and isinstance(second, list | tuple) and len(first) == len(second):
+        for index, pair in enumerate(zip(first, second, strict=True)):
+            _require_equal(*pair, message, f"{where}.{index}")
+    elif isinstance(first, Tensor) and isinstance(second, Tensor):
+        if not torch.equal(first, second):
+            raise Nonconformance(f"{message} (at {where.strip('.') or 'the images'})")
+    elif first != second:
+        raise Nonconformance(f"{message} (at {where.strip('.')})")
