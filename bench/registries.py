@@ -1,8 +1,9 @@
 """The five registries. Importing this module imports no torch, so that ``graftbench list`` is instant."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from .registry import Registry
+from .registry import Entry, Registry
 
 if TYPE_CHECKING:
     from ..datasets.base import DomainFactory
@@ -11,8 +12,15 @@ if TYPE_CHECKING:
     from .backbones.base import Backbone
     from .metrics.extractor import ExtractorFactory
 
+
+def _catalogued_domains() -> Iterable[tuple[Entry, "DomainFactory"]]:
+    from ..datasets.catalogue import entries
+
+    return entries()
+
+
 strategies: "Registry[type[Strategy]]" = Registry("strategy", "graftbench.strategies")
-domains: "Registry[DomainFactory]" = Registry("domain", "graftbench.datasets")
+domains: "Registry[DomainFactory]" = Registry("domain", "graftbench.datasets", catalogue=_catalogued_domains)
 backbones: "Registry[type[Backbone]]" = Registry("backbone", "graftbench.bench.backbones")
 augmentations: "Registry[type[Augmentation]]" = Registry("augmentation", "graftbench.bench.augment")
 extractors: "Registry[ExtractorFactory]" = Registry("feature extractor", "graftbench.bench.metrics")

@@ -2,9 +2,13 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
-from torch import Tensor
+from .downloads import Report, no_report
+
+if TYPE_CHECKING:  # listing the domains must not wait for torch
+    from torch import Tensor
 
 Split = Literal["shots", "validation", "reference"]
 SPLITS: tuple[Split, ...] = ("shots", "validation", "reference")
@@ -34,22 +38,28 @@ class Domain(ABC):
     name: str
     about: About
     channels: ClassVar[int] = 3
+    resize: object = "none"
+    """How its files are brought to the asked resolution, for tables; ``none`` where nothing is resized."""
 
     @abstractmethod
     def sizes(self) -> dict[Split, int]:
         """How many images each split holds."""
 
     @abstractmethod
-    def images(self, split: Split, resolution: int, indices: list[int] | None = None) -> Tensor:
+    def images(self, split: Split, resolution: int, indices: list[int] | None = None) -> "Tensor":
         """The images of a split, or those at ``indices`` of it, at a resolution in pixels."""
 
-    def classes(self, split: Split) -> Tensor | None:
+    def classes(self, split: Split) -> "Tensor | None":
         """Class label of each image of a split (int64, N), where the domain has classes; shots are stratified by it."""
         return None
 
     def present(self) -> bool:
         """Whether the images can be read now, without a download."""
         return True
+
+    def fetch(self, report: Report = no_report) -> Path | None:
+        """Get the files that are not here, and verify them; says where they lie, None where there is nothing to get."""
+        return None
 
 
 class DomainFactory(Protocol):

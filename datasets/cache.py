@@ -17,12 +17,6 @@ import numpy as np
 from ..bench.errors import UserError
 
 
-def cache_root() -> Path:
-    """``$GRAFTBENCH_CACHE``, or ``~/.cache/graftbench``."""
-    chosen = os.environ.get("GRAFTBENCH_CACHE")
-    return Path(chosen).expanduser() if chosen else Path.home() / ".cache" / "graftbench"
-
-
 @contextmanager
 def writing(path: Path) -> Iterator[Path | None]:
     """The temporary path to write ``path`` under, or None if ``path`` is there (another process may have made it).

@@ -1,12 +1,16 @@
 """A collection of images before anything is decoded: a folder, a zip, a list, or the arrays of a known set."""
 
+import hashlib
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from ..bench.errors import UserError, nearest
 from .decoding import ORIENTATION, Colour, Decoder, decode
 
 
@@ -44,15 +48,51 @@ def from_files(where: str, names: Sequence[str], read: Callable[[int], bytes], s
     return Collection(where, names, read, picture, stamp, **more)
 
 
-def from_array(where: str, pixels: np.ndarray, stamp: str, **more) -> Collection:
-    """A collection of the rows of an array: uint8, N x H x W (grey) or N x H x W x 3."""
-    shape = pixels.shape[1:]
+def from_array(where: str, count: int, load: Callable[[], np.ndarray], stamp: str, **more) -> Collection:
+    """A collection of the rows of an array: uint8, N x H x W (grey) or N x H x W x 3; loaded when first needed."""
+    array = cache(load)
 
     def picture(data: bytes) -> Image.Image:
-        return Image.fromarray(np.frombuffer(data, np.uint8).reshape(shape)).convert("RGB")
+        return Image.fromarray(np.frombuffer(data, np.uint8).reshape(array().shape[1:])).convert("RGB")
 
-    names = [f"image {i}" for i in range(len(pixels))]
-    return Collection(where, names, lambda i: pixels[i].tobytes(), picture, stamp, encoded=False, **more)
+    names = [f"image {i}" for i in range(count)]
+    return Collection(where, names, lambda i: array()[i].tobytes(), picture, stamp, encoded=False, **more)
+
+
+def select(images: Collection, positions: Sequence[int], **changes: Any) -> Collection:
+    """The images at ``positions`` only; ``changes`` replaces other facts of the new collection."""
+    chosen = list(positions)
+
+    def of(values: Sequence[Any] | None) -> list[Any] | None:
+        return None if values is None else [values[i] for i in chosen]
+
+    facts: dict[str, Any] = {
+        "names": of(images.names),
+        "read": lambda i: images.read(chosen[i]),
+        "stamp": hashlib.sha256(f"{images.stamp} {chosen}".encode()).hexdigest(),
+        "classes": of(images.classes),
+        "published_test": of(images.published_test),
+    }
+    return replace(images, **(facts | changes))
+
+
+def choose_classes(images: Collection, name: str) -> Collection:
+    """The images that a domain's full name asks for: ``afhq:cat`` is one class, ``mnist:not-8`` all others.
+
+    Raises ``UserError`` with the nearest names if there is no such class.
+    """
+    asked = name.partition(":")[2]
+    if not asked:
+        return images
+    if images.classes is None:
+        raise UserError(f"domain {name!r}: {name.partition(':')[0]} has no classes to choose from")
+    known = dict.fromkeys(images.classes)
+    wanted = asked if asked in known else asked.removeprefix("not-")
+    if wanted not in known:
+        raise UserError(f"domain {name!r}: unknown class {wanted!r}; {nearest(wanted, known)}")
+    positions = [i for i, each in enumerate(images.classes) if (each == wanted) == (asked == wanted)]
+    chosen = select(images, positions)
+    return replace(chosen, classes=None) if asked == wanted else chosen
 
 
 def is_plain_jpeg(data: bytes, resolution: int) -> bool:

@@ -6,8 +6,9 @@ from itertools import combinations
 
 import numpy as np
 
+from ..bench.files import cache_root
 from .base import SPLITS, Split
-from .cache import cache_root, stored_json
+from .cache import stored_json
 from .collection import Collection
 from .survey import THUMBNAIL, Survey, thumbnails
 

@@ -13,7 +13,8 @@ import numpy as np
 from PIL import Image
 
 from ..bench.errors import UserError
-from .cache import cache_root, stored_array, stored_json
+from ..bench.files import cache_root
+from .cache import stored_array, stored_json
 from .collection import Collection, is_plain_jpeg
 from .decoding import UnreadableImage, decode
 from .resizing import VERSION, Resize

@@ -1,0 +1,149 @@
+"""Getting a file over HTTP: resumed after an interruption, checked, and put in place whole."""
+
+import json
+import logging
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from http.client import HTTPException, HTTPResponse
+from pathlib import Path
+from typing import Any
+
+import filelock
+
+from ..bench.errors import UserError
+from ..bench.files import cache_root, sha256_of, write_json
+
+log = logging.getLogger(__name__)
+Report = Callable[[str, int, int | None], None]
+"""Told the file's name, the bytes that are here, and the bytes that it will have (None if the server does not say)."""
+TRIES = 3
+PAUSE = 1.0
+"""Seconds before the next try."""
+PATIENCE = 30.0
+"""Seconds without a byte after which a connection is given up; less than 1 kB/s over that time counts as none."""
+LARGEST = 20 * 2**30
+"""Bytes: no image set here is larger, so an endless answer cannot fill the disk."""
+
+
+class _Interrupted(Exception):
+    """The transfer stopped; what has come so far is kept."""
+
+
+def downloads() -> Path:
+    """Where downloaded files lie, and where a user puts those that must be got by hand."""
+    return cache_root() / "downloads"
+
+
+def no_report(name: str, done: int, total: int | None) -> None:
+    """Report to nobody."""
+
+
+def download(url: str, path: Path, report: Report = no_report, hint: str = "", patience: float = PATIENCE) -> None:
+    """Bring ``url`` to ``path``, going on from where an earlier call was interrupted.
+
+    ``hint`` is added to what is said when it fails. Raises ``UserError`` when the server refuses, sends a web page
+    instead of a file, or stops again and again; never leaves a half file at ``path``.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(path.with_name(path.name + ".lock")):
+        if path.exists():  # another process brought it
+            return
+        partial = path.with_name(path.name + ".partial")
+        for left in reversed(range(TRIES)):
+            try:
+                _transfer(url, partial, path.name, report, hint, patience)
+                break
+            except _Interrupted as error:
+                kept = partial.stat().st_size if partial.exists() else 0
+                if not left:
+                    raise UserError(
+                        f"{url}: {error}; {kept:,} bytes are kept, the same command goes on from there{_and(hint)}"
+                    ) from error
+                log.warning("%s: %s; trying again", url, error)
+                time.sleep(PAUSE)
+        _tag(partial).unlink(missing_ok=True)
+        partial.replace(path)
+
+
+def _transfer(url: str, partial: Path, name: str, report: Report, hint: str, patience: float) -> None:
+    done = partial.stat().st_size if partial.exists() else 0
+    tag = _tag(partial).read_text() if done and _tag(partial).exists() else ""
+    headers = {"User-Agent": "graftbench", "Accept-Encoding": "identity"}
+    if tag:
+        headers |= {"Range": f"bytes={done}-", "If-Range": tag}
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=patience) as answer:
+            _receive(url, answer, partial, done if tag else 0, name, report, hint, patience)
+    except urllib.error.HTTPError as error:
+        if error.code == 416:  # the file has become shorter than what is here
+            partial.unlink(missing_ok=True)
+            raise _Interrupted("the file on the server has changed") from error
+        if error.code == 429 or error.code >= 500:
+            raise _Interrupted(f"the server answers {error.code} {error.reason}") from error
+        raise UserError(f"{url}: the server answers {error.code} {error.reason}{_and(hint)}") from error
+    except TimeoutError as error:
+        raise _Interrupted(f"no data for {patience:g} s") from error
+    except (urllib.error.URLError, HTTPException, ConnectionError) as error:
+        raise _Interrupted(str(getattr(error, "reason", error) or type(error).__name__)) from error
+
+
+def _receive(
+    url: str, answer: HTTPResponse, partial: Path, done: int, name: str, report: Report, hint: str, patience: float
+) -> None:
+    if answer.headers.get_content_type() == "text/html":
+        raise UserError(f"{url}: the server sends a web page instead of the file{_and(hint)}")
+    if answer.status != 206 or not answer.headers.get("Content-Range", "").startswith(f"bytes {done}-"):
+        done = 0  # the server sends all of it, or the file has changed
+    length = answer.headers.get("Content-Length")
+    total = done + int(length) if length else None
+    tag = answer.headers.get("ETag") or answer.headers.get("Last-Modified") or ""
+    _tag(partial).write_text("" if tag.startswith("W/") else tag)
+    with partial.open("ab" if done else "wb") as file:
+        since, then = time.monotonic(), done
+        while chunk := answer.read1(1 << 18):
+            file.write(chunk)
+            done += len(chunk)
+            report(name, done, total)
+            if done > LARGEST:
+                raise UserError(f"{url}: sends more than {LARGEST / 2**30:.0f} GB; given up")
+            if time.monotonic() - since > patience:
+                if done - then < 1024 * patience:
+                    raise _Interrupted("slower than 1 kB/s")
+                since, then = time.monotonic(), done
+    if total is not None and done < total:
+        raise _Interrupted(f"the connection closed after {done:,} of {total:,} bytes")
+
+
+def check_file(path: Path, sha256: str = "", name: str = "") -> None:
+    """Compare a file with its stated SHA-256, or with the one recorded when it was first seen.
+
+    The record (``hashes.json`` in the downloads folder) also keeps size and time, so that an unchanged file is not
+    read again. Raises ``UserError`` if the hash differs.
+    """
+    name = name or path.name
+    lock = downloads() / "hashes.json"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(lock.with_name(lock.name + ".lock")):
+        records: dict[str, Any] = json.loads(lock.read_text()) if lock.exists() else {}
+        place = path.stat()
+        now = {"bytes": place.st_size, "modified": place.st_mtime_ns}
+        known = records.get(name, {})
+        if known and all(known[key] == value for key, value in now.items()) and sha256 in ("", known["sha256"]):
+            return
+        found = sha256_of(path)
+        expected = sha256 or known.get("sha256", found)
+        if found != expected:
+            whose = "stated for it" if sha256 else f"recorded when it was first fetched (in {lock})"
+            raise UserError(f"{path}: SHA-256 is {found}, not {expected} {whose}; delete the file and fetch it again")
+        write_json(lock, records | {name: {"sha256": found, **now}})
+
+
+def _tag(partial: Path) -> Path:
+    """Holds the server's name for the version that is being downloaded, so that two versions are never joined."""
+    return partial.with_name(partial.name + ".tag")
+
+
+def _and(hint: str) -> str:
+    return f"; {hint}" if hint else ""
