@@ -55,8 +55,8 @@ def catalogue() -> dict[str, Facts]:
     families = yaml.safe_load(CATALOGUE.read_text(encoding="utf-8"))
     return {
         name: Facts(name=name, family=family, **facts)
-        for family, sets in families.items()
-        for name, facts in sets.items()
+        for family, described in families.items()
+        for name, facts in described.items()
     }
 
 

@@ -48,8 +48,13 @@ def from_files(where: str, names: Sequence[str], read: Callable[[int], bytes], s
     return Collection(where, names, read, picture, stamp, **more)
 
 
-def from_array(where: str, count: int, load: Callable[[], np.ndarray], stamp: str, **more) -> Collection:
-    """A collection of the rows of an array: uint8, N x H x W (grey) or N x H x W x 3; loaded when first needed."""
+def from_array(where: str, pixels: np.ndarray, stamp: str, **more) -> Collection:
+    """A collection of the rows of an array: uint8, N x H x W (grey) or N x H x W x 3."""
+    return from_array_on_demand(where, len(pixels), lambda: pixels, stamp, **more)
+
+
+def from_array_on_demand(where: str, count: int, load: Callable[[], np.ndarray], stamp: str, **more) -> Collection:
+    """The same for an array of ``count`` rows that is only loaded when a row is needed."""
     array = cache(load)
 
     def picture(data: bytes) -> Image.Image:
@@ -93,6 +98,15 @@ def choose_classes(images: Collection, name: str) -> Collection:
     positions = [i for i, each in enumerate(images.classes) if (each == wanted) == (asked == wanted)]
     chosen = select(images, positions)
     return replace(chosen, classes=None) if asked == wanted else chosen
+
+
+def named_by_number(name: str, classes: Sequence[str]) -> str:
+    """A domain's full name with a class number replaced by the class's name: ``…:not-8`` becomes ``…:not-bag``."""
+    family, _, asked = name.partition(":")
+    negated, number = ("not-", asked[4:]) if asked.startswith("not-") else ("", asked)
+    if number.isdecimal() and int(number) < len(classes):
+        return f"{family}:{negated}{classes[int(number)]}"
+    return name
 
 
 def is_plain_jpeg(data: bytes, resolution: int) -> bool:

@@ -16,6 +16,9 @@ MOST_FILES = 2_000_000
 LARGEST_FILE = 256 * 2**20
 """Bytes of one encoded image, unpacked: what is larger is not a photograph, or is a zip bomb."""
 
+MOST_PACKED = 20
+"""Image files hardly shrink in a zip; an archive that grows more than this many times is a bomb."""
+
 
 def list_images(path: Path, background: Colour = (255, 255, 255), at_most: int = MOST_FILES) -> Collection:
     """The images at ``path``, in the order of their names.
@@ -50,7 +53,8 @@ def _folder(root: Path, background: Colour, at_most: int) -> Collection:
         files += [Path(folder, name) for name in names if _is_image(name)]
         _check_count(root, len(files), at_most)
     files.sort(key=lambda file: file.relative_to(root).as_posix())
-    return _of_files(root, files, [file.relative_to(root).as_posix() for file in files], background)
+    names = [file.relative_to(root).as_posix() for file in files]
+    return of_files(root, files, names, background, classes=_classes(names))
 
 
 def _list(listing: Path, background: Colour, at_most: int) -> Collection:
@@ -66,23 +70,22 @@ def _list(listing: Path, background: Colour, at_most: int) -> Collection:
             raise UserError(f"{listing}, line {number}: no such file: {line}; paths are relative to the list's folder")
         names.append(line)
     _check_count(listing, len(names), at_most)
-    return _of_files(listing, [listing.parent / name for name in names], names, background, with_classes=False)
+    return of_files(listing, [listing.parent / name for name in names], names, background)
 
 
-def _of_files(
-    where: Path, files: list[Path], names: list[str], background: Colour, with_classes: bool = True
-) -> Collection:
+def of_files(where: Path, files: list[Path], names: list[str], background: Colour, **facts) -> Collection:
+    """The collection of these image files. Raises ``UserError`` if there are none."""
     if not files:
         raise UserError(f"{where}: no image found; files ending in {', '.join(sorted(SUFFIXES))} are taken")
     places = [file.stat() for file in files]
-    stamp = _stamp(str(where.resolve()), ((n, s.st_size, s.st_mtime_ns) for n, s in zip(names, places, strict=True)))
+    stamp = stamp_of(str(where.resolve()), ((n, s.st_size, s.st_mtime_ns) for n, s in zip(names, places, strict=True)))
 
     def read(index: int) -> bytes:
         if places[index].st_size > LARGEST_FILE:
             raise OSError(f"larger than {LARGEST_FILE // 2**20} MB")
         return files[index].read_bytes()
 
-    return from_files(str(where), names, read, stamp, background, classes=_classes(names) if with_classes else None)
+    return from_files(str(where), names, read, stamp, background, **facts)
 
 
 def _zip(archive: Path, inside: str, background: Colour, at_most: int) -> Collection:
@@ -108,7 +111,11 @@ def _zip(archive: Path, inside: str, background: Colour, at_most: int) -> Collec
         if entries[name].file_size > LARGEST_FILE:
             raise UserError(f"{archive}: entry {name!r} would unpack to {entries[name].file_size / 1e9:.1f} GB")
     place = archive.stat()
-    stamp = _stamp(str(archive.resolve()), [(inside, place.st_size, place.st_mtime_ns)])
+    unpacked = sum(entries[name].file_size for name in names)
+    if unpacked > max(LARGEST_FILE, MOST_PACKED * place.st_size):
+        sizes = f"{place.st_size / 1e6:.1f} MB would unpack to {unpacked / 1e9:.1f} GB"
+        raise UserError(f"{archive}: {sizes}; it is not used")
+    stamp = stamp_of(str(archive.resolve()), [(inside, place.st_size, place.st_mtime_ns)])
     handles = threading.local()
 
     def read(index: int) -> bytes:
@@ -152,7 +159,8 @@ def _is_image(name: str) -> bool:
     return PurePosixPath(name).suffix.lower() in SUFFIXES and not _hidden(PurePosixPath(name).name)
 
 
-def _stamp(*parts: str | Iterable[tuple]) -> str:
+def stamp_of(*parts: str | Iterable[tuple]) -> str:
+    """A hash of what tells one state of some files from another."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(part.encode() if isinstance(part, str) else repr(list(part)).encode())

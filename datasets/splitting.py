@@ -6,8 +6,10 @@ from ..bench.errors import UserError
 from .base import SPLITS, Split
 
 FRACTIONS: dict[Split, float] = {"shots": 0.4, "validation": 0.2, "reference": 0.4}
+WITH_TEST_PART: dict[Split, float] = {"shots": 0.8, "validation": 0.2, "reference": 0.0}
 MOST_VALIDATION = 5000
-"""Choosing a checkpoint needs no more than this; the rest of a large set goes to the reference."""
+"""Choosing a checkpoint needs no more than this; what is beyond goes to the reference
+(or to the shots, where a test part is the reference)."""
 LEAST_IMAGES = 5
 
 
@@ -31,7 +33,8 @@ def split(
     """Positions of each split, each in the collection's order, in the same proportions for each class.
 
     40 % shots, 20 % validation (5,000 at most) and the rest reference. Where the publisher has a test part, that is
-    the reference, and only the rest is divided, in shots and validation.
+    the reference, and only the rest is divided: 80 % shots, the others validation. Each class is divided by itself,
+    so that a domain of one class has the same shots and reference as that class has in the whole set.
 
     Raises ``UserError`` if there are fewer than 5 distinct images.
     """
@@ -42,16 +45,31 @@ def split(
         )
     test = [i for i in positions if published_test is not None and published_test[i]]
     rest = [i for i in positions if published_test is None or not published_test[i]]
-    shares = dict(FRACTIONS)
-    shares["validation"] = min(shares["validation"], MOST_VALIDATION / max(len(rest), 1))
-    shares["reference"] = 0.0 if test else 1.0 - shares["shots"] - shares["validation"]
-    if test:
-        shares["shots"] = 1.0 - shares["validation"]
+    shares = WITH_TEST_PART if test else FRACTIONS
     dealt: dict[Split, list[int]] = {name: [] for name in SPLITS}
-    ordered = sorted(rest, key=lambda i: (classes[i] if classes is not None else "", hashes[i]))
-    for count, i in enumerate(ordered, start=1):
-        # Whichever split is furthest behind its share comes next: exact within one image, in each class too.
-        behind = max(SPLITS, key=lambda name: shares[name] * count - len(dealt[name]))
-        dealt[behind].append(i)
+    for members in _groups(rest, classes):
+        _deal(sorted(members, key=lambda i: hashes[i]), shares, dealt)
+    surplus = sorted(dealt["validation"], key=lambda i: hashes[i])[MOST_VALIDATION:]
+    dealt["validation"] = list(set(dealt["validation"]) - set(surplus))
+    dealt["shots" if test else "reference"] += surplus
     dealt["reference"] += test
     return {name: sorted(members) for name, members in dealt.items()}
+
+
+def _groups(positions: Sequence[int], classes: Sequence[str] | None) -> list[list[int]]:
+    """The images of each class; classes that are too small to be divided are divided together."""
+    by_class: dict[str, list[int]] = {}
+    for i in positions:
+        by_class.setdefault(classes[i] if classes is not None else "", []).append(i)
+    large = [members for members in by_class.values() if len(members) >= LEAST_IMAGES]
+    small = [i for members in by_class.values() if len(members) < LEAST_IMAGES for i in members]
+    return [*large, small]
+
+
+def _deal(ordered: list[int], shares: dict[Split, float], dealt: dict[Split, list[int]]) -> None:
+    """Give each image to the split that is furthest behind its share: exact within one image."""
+    counts = dict.fromkeys(SPLITS, 0)
+    for count, i in enumerate(ordered, start=1):
+        behind = max(SPLITS, key=lambda name: shares[name] * count - counts[name])
+        counts[behind] += 1
+        dealt[behind].append(i)

@@ -20,6 +20,8 @@ from .decoding import UnreadableImage, decode
 from .resizing import VERSION, Resize
 
 log = logging.getLogger(__name__)
+BLOCK = 16
+"""Images that a thread takes at a time."""
 THUMBNAIL = 16
 """Side in pixels of the thumbnails that near-duplicates are found by."""
 
@@ -125,5 +127,10 @@ def _whole_jpeg(data: bytes) -> np.ndarray:
 
 
 def _in_parallel(work: Callable[[int], Any], count: int) -> list[Any]:
+    """``work`` of each position, in order; handed out in blocks, since small images take less time than a hand-over."""
+
+    def block(start: int) -> list[Any]:
+        return [work(i) for i in range(start, min(start + BLOCK, count))]
+
     with ThreadPoolExecutor(workers()) as pool:
-        return list(pool.map(work, range(count)))
+        return [result for results in pool.map(block, range(0, count, BLOCK)) for result in results]

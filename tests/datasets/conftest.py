@@ -1,9 +1,11 @@
 """A cache of its own for each test, and a folder of pictures."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from pictures import encoded, picture
+from server import Site, serving
 
 
 @pytest.fixture(autouse=True)
@@ -22,3 +24,11 @@ def photos(tmp_path: Path) -> Path:
     for seed in range(20):
         (folder / f"{seed:02}.png").write_bytes(encoded(picture(seed)))
     return folder
+
+
+@pytest.fixture
+def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """A loopback server; the downloader does not rest between its tries."""
+    monkeypatch.setattr("graftbench.datasets.downloads.PAUSE", 0.0)
+    with serving() as site:
+        yield site

@@ -9,7 +9,7 @@ from graftbench.bench.errors import UserError
 from graftbench.bench.registries import domains
 from graftbench.datasets import SPLITS, draw_shots, open_domain
 
-NEEDS_AN_ARGUMENT = {"folder"}
+NEEDS_AN_ARGUMENT = {"folder", "hub", "lsun"}
 """Families that are nothing without what follows the colon; they have tests of their own."""
 VARIANTS = ["mnist5k:3", "mnist5k:not-3"]
 USERS_CACHE = os.environ.get("GRAFTBENCH_CACHE")
