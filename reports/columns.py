@@ -67,6 +67,8 @@ COLUMNS = {
         Column("train_seconds", "training time", "lower", "throughput", low=0, unit="s"),
         Column("seconds_per_kimg", "training time per kimg", "lower", "throughput", low=0, unit="s/kimg"),
         Column("peak_memory_mb", "peak memory", "lower", "throughput", low=0, unit="MB"),
+        Column("train_images_per_second", "training speed", "higher", "throughput", low=0, unit="images/s"),
+        Column("sample_images_per_second", "sampling speed", "higher", "throughput", low=0, unit="images/s"),
         Column("parameters", "parameters", "none", "throughput", low=0),
         Column("trainable_parameters", "trainable parameters", "none", "throughput", low=0),
     )
@@ -98,14 +100,24 @@ def rankable(metric: str) -> Column:
     return found
 
 
+def present(rows: pd.DataFrame, name: str) -> list[str]:
+    """The columns of ``rows`` that hold ``name``, if any. An image metric's always name their extractor: a bare
+    ``precision`` is the arithmetic of the run."""
+    bare, extractor = split(name)
+    image = bare.removeprefix("best_") in METRICS
+    if extractor or not image:
+        return [name] if name in rows.columns else []
+    return sorted(each for each in rows.columns if each.startswith(f"{name}@"))
+
+
 def measured(rows: pd.DataFrame, name: str) -> list[str]:
     """All columns of ``rows`` that hold the metric ``name``, one per extractor (``kid`` -> ``kid@tiny``, …), sorted.
 
     A name that carries its extractor gives that column alone.
     """
     column(name)
-    found = sorted(each for each in rows.columns if each == name or each.partition("@")[0] == name)
+    found = present(rows, name)
     if not found:
-        known = sorted({split(each)[0] for each in rows.columns} & set(COLUMNS))
+        known = [each for each in COLUMNS if present(rows, each)]
         raise UserError(f"no row holds the metric {name!r}; measured here: {', '.join(known) or 'nothing'}")
     return found

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from .intervals import CONFIDENCE, Statistic, draw, iqm, studentise, truth, widening
+from .intervals import CONFIDENCE, Statistic, draw, iqm, student, studentise, truth, widening
 
 SCORES = {
     "normal": stats.norm(),
@@ -73,7 +73,7 @@ def covered(targets: list[np.ndarray], statistic: Statistic, right: float) -> tu
     """Share of samples whose interval holds ``right``, and the mean width. Each target is (samples x seeds)."""
     estimate, variance, freedom = studentise(targets, statistic)
     wider = widening(tuple(each.shape[-1] for each in targets), statistic, CONFIDENCE)
-    half = wider * stats.t.ppf((1 + CONFIDENCE) / 2, freedom) * np.sqrt(variance)
+    half = wider * student(freedom) * np.sqrt(variance)
     return float((np.abs(estimate - right) <= half).mean()), float(2 * half.mean())
 
 

@@ -28,8 +28,8 @@ def markdown_cell(value: Value) -> str:
 
 def escape_markdown(given: str) -> str:
     """Names are data: no markup, no HTML, no new cell."""
-    shown = re.sub(r"([\\`*_\[\]<>|~])", r"\\\1", " ".join(given.split()))
-    return shown.replace("&", "&amp;")
+    shown = escape(" ".join(given.split()), quote=False)
+    return re.sub(r"([\\`*_\[\]|~])", r"\\\1", shown)
 
 
 def to_csv(table: Table) -> str:

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
-from scipy import stats
+from scipy import special, stats
 
 Statistic = Literal["mean", "iqm"]
 CONFIDENCE = 0.95
@@ -51,7 +51,25 @@ def iqm(values: np.ndarray, axis: int = -1) -> np.ndarray:
 
 def mean_interval(values: Sequence[float] | np.ndarray, confidence: float = CONFIDENCE) -> Interval:
     """Of the mean over seeds on one target."""
-    return stratified_interval([np.asarray(values, float)], "mean", confidence)
+    values = np.asarray(values, float)
+    if not len(values) or not np.isfinite(values).all():
+        raise ValueError("an interval needs finite scores")
+    mean = float(values.mean())
+    if len(values) < 2:
+        return Interval(mean, None, None, 1)
+    half = mean_multiplier(len(values), confidence) * float(values.std(ddof=1))
+    return Interval(mean, mean - half, mean + half, len(values))
+
+
+@lru_cache(maxsize=512)
+def mean_multiplier(seeds: int, confidence: float = CONFIDENCE) -> float:
+    """Half-width of `mean_interval` in sample standard deviations."""
+    return float(widening((seeds,), "mean", confidence) * student(seeds - 1, confidence) / np.sqrt(seeds))
+
+
+def student(freedom: float | np.ndarray, confidence: float = CONFIDENCE) -> np.ndarray:
+    """Two-sided quantile of Student's t."""
+    return special.stdtrit(freedom, (1 + confidence) / 2)
 
 
 def stratified_interval(
@@ -72,7 +90,7 @@ def stratified_interval(
     wider = widening(tuple(sorted(sizes)), statistic, confidence)
     if not np.isfinite(wider):
         return Interval(float(estimate[0]), None, None, sum(sizes))
-    half = wider * stats.t.ppf((1 + confidence) / 2, freedom[0]) * np.sqrt(variance[0])
+    half = wider * student(freedom[0], confidence) * np.sqrt(variance[0])
     return Interval(float(estimate[0]), float(estimate[0] - half), float(estimate[0] + half), sum(sizes))
 
 
@@ -143,7 +161,7 @@ def factor(
     targets = draw(sizes, shape, gap, SIMULATIONS, generator)
     estimate, variance, freedom = studentise(targets, statistic)
     error = np.abs(estimate - truth(sizes, statistic, shape, gap))
-    half = np.sqrt(variance) * stats.t.ppf((1 + confidence) / 2, freedom)
+    half = np.sqrt(variance) * student(freedom, confidence)
     ratio = np.divide(error, half, out=np.full_like(error, np.inf), where=half > 0)
     return float(np.quantile(ratio, confidence, method="higher"))
 

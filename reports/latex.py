@@ -1,4 +1,4 @@
-"""Tables as LaTeX with booktabs: ``\\input`` one in a ``table`` environment's place; names are escaped."""
+"""Tables as LaTeX with booktabs, to be ``\\input``; names are escaped."""
 
 import re
 
@@ -34,16 +34,29 @@ SPECIAL = {
     "σ": r"$\sigma$",
     "…": r"\dots{}",
 }
-PREAMBLE = r"\usepackage[T1]{fontenc}\usepackage[utf8]{inputenc}\usepackage{booktabs}"
+PREAMBLE = "\n".join(
+    (
+        r"\usepackage[T1]{fontenc}",
+        r"\usepackage[utf8]{inputenc}",
+        r"\IfFileExists{lmodern.sty}{\usepackage{lmodern}}{}",
+        r"\usepackage{booktabs}",
+        r"\usepackage{graphicx}",
+    )
+)
+WIDEST = 72
+"""A table with more characters in a line is shrunk to the width of the text."""
 
 
 def to_latex(table: Table) -> str:
-    """A ``table`` environment with caption, label and notes. Needs booktabs and T1 fonts (``PREAMBLE``)."""
+    """A ``table`` environment with caption, label and notes. Needs booktabs, graphicx and T1 fonts (``PREAMBLE``)."""
+    columns = zip(table.head, *([text(value) for value in row] for row in table.rows), strict=True)
+    wide = sum(3 + max(map(len, column)) for column in columns) > WIDEST
     lines = [
         r"\begin{table}",
         r"\centering\small",
         rf"\caption{{{escape(table.title)}}}",
         rf"\label{{tab:{re.sub(r'[^a-z0-9-]', '-', table.name)}}}",
+        *([r"\resizebox{\linewidth}{!}{%"] if wide else []),
         rf"\begin{{tabular}}{{l{'r' * (len(table.head) - 1)}}}",
         r"\toprule",
         line(tuple(table.head)),
@@ -52,7 +65,7 @@ def to_latex(table: Table) -> str:
     ]
     if table.references:
         lines += [r"\midrule", *map(line, table.references)]
-    lines += [r"\bottomrule", r"\end{tabular}"]
+    lines += [r"\bottomrule", r"\end{tabular}" + ("}" if wide else "")]
     if table.notes:
         lines += [
             r"\par\smallskip",

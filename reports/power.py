@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from scipy import stats
 
-from .intervals import CONFIDENCE, widening
+from .intervals import CONFIDENCE, mean_multiplier, student
 from .significance import ALPHA, critical_difference, friedman_floor, holm_floor, nemenyi_floor
 
 MOST = 1000
@@ -70,11 +70,6 @@ def plan_power(strategies: int, targets: int, seeds: int, alpha: float = ALPHA) 
     if min(strategies, targets, seeds) < 1:
         raise ValueError("strategies, targets and seeds are counts")
     few = strategies < 2
-    half = None
-    if seeds > 1:
-        half = float(
-            widening((seeds,), "mean", CONFIDENCE) * stats.t.ppf((1 + CONFIDENCE) / 2, seeds - 1) / np.sqrt(seeds)
-        )
     return Power(
         strategies=strategies,
         blocks=targets,
@@ -87,7 +82,7 @@ def plan_power(strategies: int, targets: int, seeds: int, alpha: float = ALPHA) 
         largest_gap=strategies - 1,
         blocks_for_any_pair=0 if few else blocks_for_gap(strategies, strategies - 1, alpha) or 0,
         blocks_for_neighbours=0 if few else blocks_for_gap(strategies, 1.0, alpha) or 0,
-        cell_half_width=half,
+        cell_half_width=mean_multiplier(seeds) if seeds > 1 else None,
     )
 
 
@@ -117,6 +112,6 @@ def seeds_for_difference(differences: list[np.ndarray], confidence: float = CONF
     if shift == 0:
         return None
     seeds = np.arange(2, MOST + 1)
-    half = stats.t.ppf((1 + confidence) / 2, len(usable) * (seeds - 1)) * spread / np.sqrt(seeds)
+    half = student(len(usable) * (seeds - 1), confidence) * spread / np.sqrt(seeds)
     enough = seeds[half < shift]
     return int(enough[0]) if len(enough) else None

@@ -15,6 +15,8 @@ from .columns import Column, column, split
 
 STRATUM = ("backbone", "resolution", "width", "kimg", "batch", "precision", "protocol")
 BLOCK = ("source", "target", "shots")
+MACHINE = ("hardware", "device", "threads")
+"""Speeds and memory are compared only on the same of these."""
 
 Block = tuple[str, str, int]
 
@@ -38,6 +40,8 @@ class Scores:
     reasons: dict[tuple[str, Block, int], str]
     references: dict[str, np.ndarray]
     floor: np.ndarray
+    sizes: str = ""
+    """How many real and generated images the metric saw, in words."""
 
     @property
     def column(self) -> Column:
@@ -71,9 +75,38 @@ class Scores:
 def strata(rows: pd.DataFrame, metric: str) -> Iterator[Scores]:
     """One ``Scores`` for each stratum of ``rows``, in a fixed order; ``metric`` names its extractor."""
     rows = relevant(rows, metric)
-    keys = [name for name in STRATUM if name in rows.columns]
+    keys = [name for name in stratum_columns(metric) if name in rows.columns]
+    rows = with_machine(rows, keys)
     for key, group in rows.groupby(keys, sort=True, dropna=False):
         yield scores(group, metric, dict(zip(keys, key, strict=True)))
+
+
+def stratum_columns(metric: str) -> tuple[str, ...]:
+    """What rows must have in common to be compared by ``metric``."""
+    described = column(metric)
+    extractor = () if split(metric)[1] else ("extractor",)
+    machine = MACHINE if described.subject == "throughput" and described.better != "none" else ()
+    return STRATUM + extractor + machine
+
+
+def with_machine(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """Cells that died before they could say where they ran belong to the machine of all others, if it is one."""
+    known = {name: rows[name].dropna().unique() for name in keys if name in MACHINE}
+    return rows.assign(**{name: rows[name].fillna(found[0]) for name, found in known.items() if len(found) == 1})
+
+
+def sample_sizes(rows: pd.DataFrame, metric: str) -> str:
+    """``500 real and 1000 generated images``, or the range; empty for what is no image metric."""
+    if not split(metric)[1] or not {"n_real", "n_fake"} <= set(rows.columns):
+        return ""
+    texts = []
+    for name, kind in (("n_real", "real"), ("n_fake", "generated")):
+        found = rows[name].dropna()
+        if found.empty:
+            return ""
+        low, high = int(found.min()), int(found.max())
+        texts.append(f"{low if low == high else f'{low} to {high}'} {kind}")
+    return " and ".join(texts) + " images"
 
 
 def relevant(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
@@ -98,8 +131,9 @@ def scores(rows: pd.DataFrame, metric: str, stratum: dict[str, object]) -> Score
     for block, seed in zip(ranked["block"], ranked["seed"], strict=True):
         expected[place[0][block], place[1][int(seed)]] = True
     values, reasons = {}, {}
+    by_label = {str(label): group for label, group in ranked.groupby("label")}
     for label in strategies:
-        values[label], found = array(ranked[ranked["label"] == label], metric, place, expected)
+        values[label], found = array(by_label[label], metric, place, expected)
         reasons |= {(label, blocks[b], seeds[s]): reason for (b, s), reason in found.items()}
     references = {
         str(label): array(lines[lines["label"] == label], metric, place, expected)[0]
@@ -117,6 +151,7 @@ def scores(rows: pd.DataFrame, metric: str, stratum: dict[str, object]) -> Score
         expected=expected,
         reasons=reasons,
         references=references,
+        sizes=sample_sizes(rows, metric),
         floor=np.array([floors.get(block, np.nan) for block in blocks], dtype=float),
     )
 

@@ -4,10 +4,11 @@ The tests come from scipy and scikit-posthocs. Both answer NaN, or a plausible n
 tables here have none: see `reports.ranking` for what becomes of missing cells.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -151,8 +152,8 @@ def wilcoxon(signs: np.ndarray, losses: np.ndarray) -> tuple[float, float]:
         sizes = np.abs(losses[:, 0] - losses[:, 1])
     finite = sizes[np.isfinite(sizes)]
     sizes = np.where(np.isfinite(sizes), sizes, 2 * finite.max() + 1 if len(finite) else 1.0)
-    statistic, p = stats.wilcoxon(np.sign(signs) * np.where(signs == 0, 0.0, sizes))
-    return float(statistic), float(p)
+    result: Any = stats.wilcoxon(np.sign(signs) * np.where(signs == 0, 0.0, sizes))
+    return float(result.statistic), float(result.pvalue)
 
 
 def pairwise(table: pd.DataFrame, strategies: tuple[str, ...]) -> dict[Pair, float]:
@@ -165,6 +166,16 @@ def pairwise(table: pd.DataFrame, strategies: tuple[str, ...]) -> dict[Pair, flo
     if not np.isfinite(list(found.values())).all():
         raise ValueError("a pairwise test gave no number")
     return found
+
+
+def holm_adjust(values: Sequence[float]) -> np.ndarray:
+    """Holm's step-down p values (1979), in the order given."""
+    p = np.asarray(values, float)
+    order = np.argsort(p, kind="stable")
+    steps = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)), 1.0)
+    adjusted = np.empty_like(steps)
+    adjusted[order] = steps
+    return adjusted
 
 
 def cliques(mean_ranks: dict[str, float], verdicts: dict[Pair, Verdict]) -> tuple[tuple[str, ...], ...]:

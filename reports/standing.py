@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import stats
 
-from .intervals import CONFIDENCE, Interval
+from .intervals import CONFIDENCE, Interval, student
 
 
 def mean_rank_interval(ranks: np.ndarray, strategies: int, confidence: float = CONFIDENCE) -> Interval:
@@ -17,7 +17,7 @@ def mean_rank_interval(ranks: np.ndarray, strategies: int, confidence: float = C
     if blocks < 2:
         return Interval(mean, None, None, blocks)
     spread = (((ranks - mean) ** 2).sum() + 1) / (blocks - 1)
-    half = float(stats.t.ppf((1 + confidence) / 2, blocks - 1) * np.sqrt(spread / blocks))
+    half = float(student(blocks - 1, confidence) * np.sqrt(spread / blocks))
     return Interval(mean, max(1.0, mean - half), min(float(strategies), mean + half), blocks)
 
 

@@ -7,7 +7,8 @@ from typing import Literal
 from .intervals import Interval
 
 Mark = Literal["", "best", "tied", "worse", "untestable"]
-MARKS = {"best": "best", "tied": "≈ statistically tied with the best", "untestable": "? too few pairs to tell"}
+MARKS = {"tied": "≈ statistically tied with it", "untestable": "? one seed, cannot tell"}
+"""The signs beside a cell in words; the best is bold and has none."""
 
 
 @dataclass(frozen=True)

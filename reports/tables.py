@@ -1,0 +1,193 @@
+"""Every table of a report: strategy x target, by subject, with intervals, ties, direction and completeness."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+from .aggregates import block_means
+from .columns import COLUMNS, Column, Subject, present
+from .formats import to_csv, to_html, to_markdown
+from .intervals import mean_interval
+from .latex import to_latex
+from .ranking import rank
+from .ranking_tables import neighbours_table, slug, standings_table
+from .scores import Scores, strata
+from .significance import ALPHA, holm_adjust, rank_blocks
+from .table import MARKS, Mark, Measured, Table, Value
+
+SUBJECTS: tuple[Subject, ...] = ("quality", "diversity", "memorisation", "convergence", "throughput")
+WRITERS = {"md": to_markdown, "csv": to_csv, "tex": to_latex, "html": to_html}
+
+
+def all_tables(rows: pd.DataFrame) -> dict[str, list[Table]]:
+    """By subject, in reading order; a subject that nothing was measured for is left out."""
+    found = {"ranking": list(ranking_tables(rows))}
+    found |= {subject: list(subject_tables(rows, subject)) for subject in SUBJECTS}
+    found["hyper-parameters"] = list(parameter_tables(rows))
+    return {subject: tables for subject, tables in found.items() if tables}
+
+
+def write_tables(tables: dict[str, list[Table]], folder: Path) -> list[Path]:
+    """Write each table as Markdown, CSV, LaTeX and HTML below ``folder``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for table in (table for group in tables.values() for table in group):
+        for ending, writer in WRITERS.items():
+            path = folder / f"{table.name}.{ending}"
+            path.write_text(writer(table), encoding="utf-8")
+            paths.append(path)
+    return paths
+
+
+def ranking_tables(rows: pd.DataFrame) -> Iterator[Table]:
+    """Standings and neighbours by KID, where KID was measured."""
+    if not present(rows, "kid") or rows["reference"].astype(bool).all():
+        return
+    for ranking in rank(rows, "kid"):
+        yield standings_table(ranking)
+        if ranking.neighbours:
+            yield neighbours_table(ranking)
+
+
+def subject_tables(rows: pd.DataFrame, subject: Subject) -> Iterator[Table]:
+    """One table per metric of the subject, extractor and stratum."""
+    for name, column in COLUMNS.items():
+        for metric in present(rows, name) if column.subject == subject else ():
+            for scores in strata(rows, metric):
+                if scores.strategies:
+                    yield strategy_table(scores)
+
+
+def strategy_table(scores: Scores, alpha: float = ALPHA) -> Table:
+    """Strategies x blocks: mean over seeds with its 95 % interval and n; best and tied-with-best marked per block."""
+    column = scores.column
+    marks = np.array([block_marks(scores, block, alpha) for block in range(len(scores.blocks))], object).T
+    ranked = column.better != "none"
+    order = list(range(len(scores.strategies)))
+    ranks = np.zeros(len(order))
+    if ranked:
+        ranks = rank_blocks(block_means(scores).T).mean(0)
+        order.sort(key=lambda index: (ranks[index], scores.strategies[index]))
+    body = []
+    for index in order:
+        cells: list[Value] = [cell(scores, index, block, marks[index, block]) for block in range(len(scores.blocks))]
+        body.append((scores.strategies[index], *cells, *([f"{ranks[index]:.2f}"] if ranked else [])))
+    references = [
+        (
+            name,
+            *(reference_cell(values[block], scores.expected[block]) for block in range(len(scores.blocks))),
+            *([None] if ranked else []),
+        )
+        for name, values in scores.references.items()
+    ]
+    title = " ".join(part for part in (column.title, f"({column.unit})" if column.unit else "", column.arrow) if part)
+    return Table(
+        name=slug(column.subject, scores.metric, *scores.stratum.values()),
+        title=title,
+        head=(
+            "strategy",
+            *(scores.block_name(block) for block in range(len(scores.blocks))),
+            *(["mean rank"] if ranked else []),
+        ),
+        body=tuple(body),
+        references=tuple(references),
+        notes=tuple(table_notes(scores, column, marks, alpha)),
+    )
+
+
+def cell(scores: Scores, strategy: int, block: int, mark: Mark) -> Measured:
+    values = scores.values[strategy, block, scores.expected[block]]
+    there = values[~np.isnan(values)]
+    if len(there):
+        return Measured(mean_interval(there), len(values), mark)
+    name, which = scores.strategies[strategy], scores.blocks[block]
+    reasons = sorted({why for (label, at, _), why in scores.reasons.items() if (label, at) == (name, which)})
+    return Measured(None, len(values), "", ", ".join(reasons))
+
+
+def reference_cell(values: np.ndarray, expected: np.ndarray) -> Measured:
+    there = values[~np.isnan(values)]
+    return Measured(mean_interval(there) if len(there) else None, int(expected.sum()))
+
+
+def block_marks(scores: Scores, block: int, alpha: float) -> list[Mark]:
+    """One mark per strategy. Best and tied need all seeds of the block: a mean over survivors flatters.
+
+    A strategy is tied unless its paired differences from the best, seed by seed, are significant (t test, Holm over
+    the strategies compared on the block).
+    """
+    marks: list[Mark] = [""] * len(scores.strategies)
+    if scores.column.better == "none":
+        return marks
+    losses = scores.losses[:, block, scores.expected[block]]
+    complete = [index for index in range(len(marks)) if not np.isnan(losses[index]).any()]
+    if not complete:
+        return marks
+    best = min(complete, key=lambda index: (losses[index].mean(), scores.strategies[index]))
+    marks[best] = "best"
+    others = [index for index in complete if index != best]
+    if losses.shape[1] < 2:
+        for index in others:
+            marks[index] = "untestable"
+    elif others:
+        p = [paired_p(losses[index] - losses[best]) for index in others]
+        for index, adjusted in zip(others, holm_adjust(p), strict=True):
+            marks[index] = "worse" if adjusted < alpha else "tied"
+    return marks
+
+
+def paired_p(differences: np.ndarray) -> float:
+    """Two-sided p of Student's paired test; equal differences everywhere are certain, none at all is p = 1."""
+    if np.ptp(differences) == 0:
+        return 1.0 if differences[0] == 0 else 0.0
+    count = len(differences)
+    student = differences.mean() / (differences.std(ddof=1) / np.sqrt(count))
+    return float(2 * special.stdtr(count - 1, -abs(student)))
+
+
+def table_notes(scores: Scores, column: Column, marks: np.ndarray, alpha: float) -> Iterator[str]:
+    """What every table states."""
+    stratum = ", ".join(f"{name} {value}" for name, value in scores.stratum.items())
+    yield f"{scores.metric}: {column.direction}. {stratum}."
+    if scores.sizes:
+        yield f"Measured on {scores.sizes}."
+    yield f"Completeness: {scores.completeness}."
+    yield "Mean over seeds ± half of its 95 % interval (Student's, widened so that skewed scores are covered too)."
+    if (marks == "best").any():
+        others = [words for mark, words in MARKS.items() if (marks == mark).any()] or ["none is tied with it"]
+        yield (
+            f"Bold: best on the target; {'; '.join(others)} (paired by seed, Holm, {alpha:g}). Strategies that lack a"
+            " seed there are not marked."
+        )
+    if (lost := np.argwhere(scores.missing)).size:
+        kinds = sorted({scores.reasons[scores.strategies[i], scores.blocks[b], scores.seeds[s]] for i, b, s in lost})
+        yield f"Missing: {', '.join(kinds)}. A mean rank counts a missing cell as the worst score of its block."
+
+
+def parameter_tables(rows: pd.DataFrame) -> Iterator[Table]:
+    """Which hyper-parameters and augmentation were set for each label; the others have the strategy's defaults."""
+    ran = rows[~rows["reference"].astype(bool)] if len(rows) else rows
+    if ran.empty:
+        return
+    lines = ran.groupby(["label", "strategy", "params", "augment"], sort=True).agg(
+        targets=("target", "nunique"), cells=("key", "nunique")
+    )
+    yield Table(
+        name="hyper-parameters",
+        title="Hyper-parameters that differ from the strategies' defaults",
+        head=("strategy", "registered as", "set", "augmentation", "targets", "cells"),
+        body=tuple(
+            (str(label), str(strategy), settings_text(str(params)), str(augment), int(line.targets), int(line.cells))
+            for (label, strategy, params, augment), line in zip(lines.index, lines.itertuples(), strict=True)
+        ),
+        notes=("Set in the matrix, or chosen on the validation split where the matrix asks for tuning.",),
+    )
+
+
+def settings_text(params: str) -> str:
+    """``{"strength": 0.1}`` -> ``strength = 0.1``."""
+    return ", ".join(f"{name} = {value}" for name, value in sorted(json.loads(params or "{}").items())) or "defaults"

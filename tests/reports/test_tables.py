@@ -1,0 +1,200 @@
+"""Strategy x target tables: numbers, marks, completeness, and that every format survives hostile names."""
+
+import csv
+import io
+import shutil
+import subprocess
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+from graftbench.reports.formats import to_csv, to_html, to_markdown
+from graftbench.reports.intervals import mean_interval
+from graftbench.reports.latex import document, to_latex
+from graftbench.reports.significance import holm_adjust
+from graftbench.reports.tables import all_tables, paired_p, subject_tables, write_tables
+from scipy import stats
+from synthetic import EXTRACTOR, synthetic
+
+KID = f"kid@{EXTRACTOR}"
+HOSTILE = r'<img src=x onerror=alert(1)>|a_b & 50% $x^2$ #1 {y} \input{z} ~ "q" [é日]'
+
+
+def kid_table(rows):
+    return next(iter(subject_tables(rows, "quality")))
+
+
+def entry(table, strategy, target):
+    row = next(row for row in table.rows if row[0] == strategy)
+    return row[table.head.index(target)]
+
+
+def golden():
+    """Two targets, three seeds; ``a`` beats ``b`` by the same on each seed of ``s``, and by luck on ``t``."""
+    rows = synthetic(["a", "b", "c"], ["s", "t"], 3)[0]
+    scores = {
+        ("a", "s"): (1.0, 2.0, 3.0),
+        ("b", "s"): (1.5, 2.5, 3.5),
+        ("c", "s"): (1.0, 2.5, 3.1),
+        ("a", "t"): (5.0, 6.0, 7.0),
+        ("b", "t"): (1.0, 9.0, 5.0),
+        ("c", "t"): (9.0, 9.5, 10.5),
+    }
+    for (label, target), values in scores.items():
+        rows.loc[(rows["label"] == label) & (rows["target"] == target), KID] = values
+    return rows
+
+
+def test_means_intervals_and_n_by_hand():
+    found = entry(kid_table(golden()), "a", "s")
+    assert found.interval == mean_interval([1.0, 2.0, 3.0])
+    assert found.interval.estimate == 2.0
+    assert found.n == 3
+    assert found.text.startswith("2.0 ± ")
+    assert found.text.endswith("(n=3)")
+
+
+def test_best_and_tied_with_best_by_hand():
+    table = kid_table(golden())
+    marks = {(row[0], target): entry(table, row[0], target).mark for row in table.body for target in ("s", "t")}
+    assert marks["a", "s"] == "best"
+    assert marks["b", "s"] == "worse", "half a unit behind on every seed"
+    assert marks["c", "s"] == "tied"
+    assert marks["b", "t"] == "best"
+    assert marks["a", "t"] == "tied"
+
+
+def test_paired_p_and_holm_are_the_books():
+    differences = np.array([0.2, 0.5, -0.1, 0.4])
+    assert paired_p(differences) == pytest.approx(stats.ttest_1samp(differences, 0).pvalue)
+    np.testing.assert_allclose(holm_adjust([0.01, 0.04, 0.03, 0.5]), [0.04, 0.09, 0.09, 0.5])
+
+
+def test_rows_run_from_best_to_worst_and_references_stand_apart():
+    table = kid_table(golden())
+    assert [row[0] for row in table.body] == ["a", "b", "c"]
+    assert [row[-1] for row in table.body] == ["1.50", "2.00", "2.50"]
+    assert [row[0] for row in table.references] == ["source-only"]
+
+
+def test_direction_completeness_and_sample_sizes_are_stated():
+    text = "\n".join(kid_table(golden()).notes)
+    for words in ("lower is better", "18 of 18 cells (complete)", "500 real and 1000 generated", "protocol held-out"):
+        assert words in text
+    assert kid_table(golden()).title == "KID ↓"
+
+
+def test_one_missing_cell_changes_its_own_entry_only():
+    whole = kid_table(synthetic(4, 3, 4)[0])
+    holed = kid_table(synthetic(4, 3, 4, failed={("l2-sp", "babies", 2)})[0])
+    for row in whole.body:
+        for target in whole.head[1:-1]:
+            if (row[0], target) != ("l2-sp", "babies"):
+                assert entry(holed, row[0], target).interval == entry(whole, row[0], target).interval
+    assert entry(holed, "l2-sp", "babies").text.endswith("(n=3/4)")
+    assert entry(holed, "l2-sp", "babies").mark == ""
+    assert "47 of 48 cells, 1 missing" in "\n".join(holed.notes)
+
+
+def test_a_wholly_failed_entry_says_why():
+    dead = {("l2-sp", "babies", seed) for seed in range(3)}
+    assert entry(kid_table(synthetic(4, 3, 3, failed=dead)[0]), "l2-sp", "babies").text == "– (failed)"
+
+
+def test_one_seed_cannot_tell():
+    table = kid_table(synthetic(3, 2, 1)[0])
+    assert {entry(table, row[0], "babies").mark for row in table.body} == {"best", "untestable"}
+
+
+def test_permuting_rows_changes_no_byte():
+    rows = synthetic(4, 3, 3, failed={("l2-sp", "babies", 2)})[0]
+    shuffled = rows.sample(frac=1, random_state=1)
+    for before, after in zip(all_tables(rows).values(), all_tables(shuffled).values(), strict=True):
+        assert [to_csv(table) for table in before] == [to_csv(table) for table in after]
+
+
+def test_each_subject_has_its_own_tables(tmp_path):
+    tables = all_tables(synthetic(3, 2, 2)[0])
+    assert list(tables) == [
+        *("ranking", "quality", "diversity", "memorisation", "convergence", "throughput", "hyper-parameters")
+    ]
+    paths = write_tables(tables, tmp_path)
+    assert len(paths) == len(set(paths)) == 4 * sum(map(len, tables.values()))
+
+
+def test_alarms_have_no_best():
+    (alarm,) = [
+        table for table in subject_tables(golden(), "memorisation") if "shots" in table.name and "kid" in table.name
+    ]
+    assert "mean rank" not in alarm.head
+    assert "no better or worse" in alarm.notes[0]
+    assert {entry(alarm, row[0], "s").mark for row in alarm.body} == {""}
+
+
+def test_speeds_of_different_machines_stand_in_different_tables():
+    rows = synthetic(3, 2, 2)[0]
+    moved = rows.assign(hardware="Another CPU", seed=rows["seed"] + 10)
+    tables = list(subject_tables(pd.concat([rows, moved]), "throughput"))
+    training = [table for table in tables if table.title.startswith("training time (s)")]
+    assert len(training) == 2
+    assert "Another CPU" in training[0].notes[0]
+    quality = [table for table in subject_tables(pd.concat([rows, moved]), "quality") if table.title == "KID ↓"]
+    assert len(quality) == 1
+
+
+@pytest.fixture(scope="module")
+def hostile():
+    return all_tables(synthetic([HOSTILE, "finetune", "=1+1"], ["-s", HOSTILE[:30]], 3)[0])
+
+
+def test_html_holds_no_tag_from_a_name(hostile):
+    found = set()
+
+    class Tags(HTMLParser):
+        def handle_starttag(self, tag, attrs):
+            found.add(tag)
+
+    for table in (table for group in hostile.values() for table in group):
+        Tags().feed(to_html(table))
+    assert "img" not in found
+    assert {"table", "caption", "th", "td"} <= found
+
+
+def test_markdown_tables_keep_their_columns(hostile):
+    lines = [line for line in to_markdown(hostile["quality"][0]).splitlines() if line.startswith("|")]
+    assert len({line.replace(r"\|", "").count("|") for line in lines}) == 1
+    assert "<img" not in "".join(lines)
+
+
+def test_csv_reads_back_with_full_precision_and_no_formula(hostile):
+    table = hostile["quality"][0]
+    read = list(csv.DictReader(io.StringIO(to_csv(table))))
+    assert {"'=1+1", HOSTILE, "finetune", "source-only"} == {row["strategy"] for row in read}
+    mine = next(row for row in read if row["strategy"] == "finetune")
+    name = table.head[1]
+    assert float(mine[f"{name}: mean"]) == entry(table, "finetune", name).interval.estimate
+    assert [row["reference line"] for row in read] == ["no", "no", "no", "yes"]
+
+
+def test_latex_escapes_and_uses_booktabs(hostile):
+    text = to_latex(hostile["quality"][0])
+    assert r"\toprule" in text
+    assert r"\input{" not in text
+    assert r"a\_b \& 50\% \$x\textasciicircum{}2\$ \#1 \{y\}" in text
+
+
+def test_latex_compiles(hostile, tmp_path):
+    tex = shutil.which("pdflatex")
+    if tex is None:
+        pytest.skip("no pdflatex here (Debian: texlive-latex-base texlive-latex-recommended lmodern)")
+    (tmp_path / "tables.tex").write_text(document([table for group in hostile.values() for table in group]))
+    done = subprocess.run(
+        [tex, "-interaction=nonstopmode", "-halt-on-error", "tables.tex"],
+        cwd=tmp_path,
+        capture_output=True,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stdout.decode(errors="replace")[-2000:]
+    assert (tmp_path / "tables.pdf").stat().st_size > 10_000
+    assert "Overfull" not in done.stdout.decode(errors="replace")
