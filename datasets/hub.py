@@ -51,9 +51,10 @@ class HubSet(ImageSet):
         files = self._files()
         if not files:
             raise UserError(f"{self.name} is not here; run `graftbench fetch {self.name}`")
+        images = _read(self.dataset, files, self.resize.background)
         for file in files:
             check_file(file.resolve(), name=f"{self.dataset}/{file.name}")
-        return choose_classes(_read(self.dataset, files, self.resize.background), self._classes_asked())
+        return choose_classes(images, self._classes_asked())
 
     def _classes_asked(self) -> str:
         return self.name

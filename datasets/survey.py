@@ -59,7 +59,7 @@ def survey(images: Collection) -> Survey:
 
     def look_at_all() -> dict[str, Any]:
         log.info("reading %d images of %s for the first time", len(images), images.where)
-        found = _in_parallel(look, len(images))
+        found = _in_parallel(look, len(images)) if images.encoded else [look(i) for i in range(len(images))]
         return {"hashes": [h for h, _ in found], "problems": {str(i): p for i, (_, p) in enumerate(found) if p}}
 
     stored = stored_json(cache_root() / "surveys" / f"{images.stamp[:32]}.json", look_at_all)

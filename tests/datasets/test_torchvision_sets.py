@@ -1,0 +1,148 @@
+"""Sets that torchvision reads, from small files in the publishers' layouts."""
+
+import hashlib
+import pickle
+
+import numpy as np
+import pytest
+import scipy.io
+import torch
+import torchvision.datasets
+from graftbench.bench.errors import UserError
+from graftbench.datasets import open_domain
+from graftbench.datasets.torchvision_sets import root
+from pictures import encoded, picture
+
+
+def idx(array: np.ndarray) -> bytes:
+    """The format of MNIST's files: the number of dimensions, their sizes, the bytes."""
+    return bytes([0, 0, 8, array.ndim]) + b"".join(n.to_bytes(4, "big") for n in array.shape) + array.tobytes()
+
+
+def write_mnist_like(folder, prefixes=("train", "t10k"), kinds=10):
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for prefix, count in zip(prefixes, (50, 20), strict=True):
+        (folder / f"{prefix}-images-idx3-ubyte").write_bytes(idx(rng.integers(0, 256, (count, 28, 28), np.uint8)))
+        (folder / f"{prefix}-labels-idx1-ubyte").write_bytes(idx((np.arange(count) % kinds).astype(np.uint8)))
+
+
+@pytest.mark.parametrize(("name", "folder"), [("mnist", "MNIST"), ("kmnist", "KMNIST")])
+def test_mnist_and_its_kin(name, folder):
+    write_mnist_like(root() / folder / "raw")
+    domain = open_domain(name)
+    assert domain.present()
+    assert domain.sizes() == {"shots": 40, "validation": 10, "reference": 20}
+    assert open_domain(f"{name}:3" if name == "mnist" else f"{name}:tsu").sizes()["reference"] == 2
+    assert open_domain(f"{name}:not-3").sizes()["reference"] == 18
+
+
+def test_emnist_letters_stand_upright():
+    folder = root() / "EMNIST" / "raw"
+    write_mnist_like(folder, ("emnist-balanced-train", "emnist-balanced-test"), kinds=47)
+    stored = np.frombuffer((folder / "emnist-balanced-test-images-idx3-ubyte").read_bytes(), np.uint8, offset=16)
+    expected = torch.from_numpy(stored.reshape(-1, 28, 28).copy()).transpose(1, 2)
+    assert torch.equal(open_domain("emnist").images("reference", 28)[:, 0], expected)
+
+
+@pytest.fixture
+def cifar(monkeypatch):
+    """CIFAR-10 with 20 images a batch; the stated MD5 sums are those of these files."""
+    folder = root() / "cifar-10-batches-py"
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+
+    def store(name: str, value) -> str:
+        data = pickle.dumps(value)
+        (folder / name).write_bytes(data)
+        return hashlib.md5(data).hexdigest()
+
+    def batch(name: str) -> list[str]:
+        pixels = rng.integers(0, 256, (20, 3072), np.uint8)
+        return [name, store(name, {"data": pixels, "labels": [i % 10 for i in range(20)]})]
+
+    kind = torchvision.datasets.CIFAR10
+    monkeypatch.setattr(kind, "train_list", [batch(f"data_batch_{i}") for i in range(1, 6)])
+    monkeypatch.setattr(kind, "test_list", [batch("test_batch")])
+    names = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
+    monkeypatch.setattr(kind, "meta", kind.meta | {"md5": store("batches.meta", {"label_names": names})})
+    return folder
+
+
+def test_a_tenth_of_cifar_is_the_literatures_choice(cifar):
+    domain = open_domain("cifar10:10%")
+    assert sum(domain.sizes().values()) == 10 + 20
+    chosen = np.random.RandomState(0).choice(100, 10, replace=False)
+    whole = open_domain("cifar10")
+    assert {domain.survey.hashes[i] for i in domain.splits["shots"] + domain.splits["validation"]} == {
+        whole.survey.hashes[i] for i in chosen
+    }
+    assert open_domain("cifar10:cat").sizes() == {"shots": 8, "validation": 2, "reference": 2}
+    with pytest.raises(UserError, match="write 10% or 20%"):
+        open_domain("cifar10:x%").sizes()
+
+
+def test_a_changed_file_is_one_line(cifar):
+    (cifar / "test_batch").write_bytes(b"changed")
+    with pytest.raises(UserError, match="torchvision cannot read it: Dataset not found or corrupted"):
+        open_domain("cifar10").sizes()
+
+
+def test_svhn(monkeypatch):
+    root().mkdir(parents=True)
+    listed = {}
+    for split, count in (("train", 50), ("test", 10)):
+        pixels = np.random.default_rng(count).integers(0, 256, (32, 32, 3, count), np.uint8)
+        file = root() / f"{split}_32x32.mat"
+        scipy.io.savemat(file, {"X": pixels, "y": np.arange(count)[:, None] % 10 + 1})
+        listed[split] = ["", file.name, hashlib.md5(file.read_bytes()).hexdigest()]
+    monkeypatch.setattr(torchvision.datasets.SVHN, "split_list", listed)
+    domain = open_domain("svhn")
+    assert domain.sizes()["reference"] == 10
+    assert torch.equal(domain.images("reference", 32)[0], torch.from_numpy(pixels[..., 0].copy()).permute(2, 0, 1))
+    assert open_domain("svhn:0").sizes()["reference"] == 1
+
+
+def test_flowers(monkeypatch):
+    folder = root() / "flowers-102"
+    (folder / "jpg").mkdir(parents=True)
+    for i in range(1, 31):
+        (folder / "jpg" / f"image_{i:05}.jpg").write_bytes(encoded(picture(i), "JPEG"))
+    scipy.io.savemat(folder / "imagelabels.mat", {"labels": np.arange(30)[None] % 2 + 1})
+    ids = {"trnid": np.arange(1, 11), "valid": np.arange(11, 21), "tstid": np.arange(21, 31)}
+    scipy.io.savemat(folder / "setid.mat", ids)
+    kind = torchvision.datasets.Flowers102
+    sums = {}
+    for key in ("label", "setid"):
+        file = kind._file_dict[key][0]
+        sums[key] = (file, hashlib.md5((folder / file).read_bytes()).hexdigest())
+    monkeypatch.setattr(kind, "_file_dict", kind._file_dict | sums)
+    assert open_domain("flowers102").sizes() == {"shots": 16, "validation": 4, "reference": 10}
+    assert open_domain("flowers102:pink-primrose").sizes()["reference"] == 5
+
+
+def test_oxford_pet():
+    folder = root() / "oxford-iiit-pet"
+    (folder / "images").mkdir(parents=True)
+    (folder / "annotations").mkdir()
+    for part, numbers in (("trainval", range(1, 21)), ("test", range(21, 31))):
+        lines = []
+        for i in numbers:
+            name = f"{'Beagle' if i % 2 else 'Bengal'}_{i}"
+            (folder / "images" / f"{name}.jpg").write_bytes(encoded(picture(i), "JPEG"))
+            lines.append(f"{name} {1 + i % 2} {1 + i % 2} 1")
+        (folder / "annotations" / f"{part}.txt").write_text("\n".join(lines) + "\n")
+    assert open_domain("oxford-pet").sizes() == {"shots": 16, "validation": 4, "reference": 10}
+    assert open_domain("oxford-pet:bengal").sizes()["reference"] == 5
+
+
+def test_what_was_not_fetched_says_so():
+    with pytest.raises(UserError, match="svhn is not here; run `graftbench fetch svhn`"):
+        open_domain("svhn").sizes()
+
+
+def test_a_mirror_that_fails_is_one_line(site, monkeypatch):
+    monkeypatch.setattr(torchvision.datasets.KMNIST, "mirrors", [f"{site.url}/"])
+    with pytest.raises(UserError, match=r"torchvision cannot get it: .*put its files from") as raised:
+        open_domain("kmnist").fetch()
+    assert "\n" not in str(raised.value)
