@@ -67,6 +67,7 @@ def test_a_downloaded_copy_is_read_and_a_changed_one_refused(monkeypatch):
     labels.write_bytes(gzip.compress(gzip.decompress(labels.read_bytes())[::-1]))
     with pytest.raises(UserError, match="SHA-256 of the content is"):
         open_domain("fashion-mnist:8").fetch()
+    shutil.rmtree(place)
 
 
 def test_a_missing_copy_says_how_to_get_it(monkeypatch, tmp_path):
