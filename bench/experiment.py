@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ..datasets import draw_shots, evaluation_images, open_domain
+from ..datasets import draw_shots, evaluation_images, open_domain, under_protocol
 from ..strategies.base import Setup, Strategy
 from .augment import make_augmentation
 from .backbones import make_backbone
@@ -92,7 +92,7 @@ def run_cell(
 def build_training(cell: Cell, source: Path | None, device: torch.device) -> Training:
     """The cell's strategy, prepared on its shots."""
     strategy = strategies.get(cell.strategy)(**cell.params)
-    domain = open_domain(cell.target)
+    domain = under_protocol(open_domain(cell.target), cell.protocol)
     shots = domain.images("shots", cell.resolution, draw_shots(domain, cell.shots, cell.seed)).to(device)
     backbone = make_backbone(cell.backbone, cell.resolution, cell.width)
     setup = Setup(

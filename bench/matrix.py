@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from ..datasets.pairs import is_pair, parse_pair
 from .errors import UserError, nearest
 from .registries import augmentations, backbones, domains, extractors, strategies
 
@@ -41,10 +42,11 @@ class SourceChoice(_Section):
 
 
 class Target(_Section):
-    """A target domain; ``source`` overrides the matrix's."""
+    """A target domain; ``source`` and ``shots`` override the matrix's. ``ffhq->babies@10`` says all three."""
 
     domain: str
     source: SourceChoice | None = None
+    shots: list[Annotated[int, Field(gt=0)]] = []
 
 
 class StrategyChoice(_Section):
@@ -104,7 +106,7 @@ class Matrix(_Section):
     @field_validator("targets", mode="before")
     @classmethod
     def _target_names(cls, value: Any) -> Any:
-        return [{"domain": item} if isinstance(item, str) else item for item in _as_list(value)]
+        return [_target(item) if isinstance(item, str) else item for item in _as_list(value)]
 
     @field_validator("shots", "augment", mode="before")
     @classmethod
@@ -141,7 +143,13 @@ class Matrix(_Section):
         return self
 
     def source_of(self, target: Target) -> SourceChoice:
+        """A pair names the domain only: where that is the matrix's own source, it is trained as the matrix says."""
+        if target.source == SourceChoice(domain=self.source.domain):  # type: ignore[call-arg]
+            return self.source
         return target.source or self.source
+
+    def shots_of(self, target: Target) -> list[int]:
+        return target.shots or self.shots
 
     def variants(self) -> list[tuple[str, dict[str, Any]]]:
         """Each strategy with each point of its hyper-parameter grid, checked against its declared fields."""
@@ -233,3 +241,11 @@ def _of_type(value: Any, expected: Any, where: str) -> Any:
     if not isinstance(value, classes) or (isinstance(value, bool) and bool not in classes):
         raise UserError(f"{where} must be {getattr(expected, '__name__', expected)}, not {value!r}")
     return value
+
+
+def _target(text: str) -> dict[str, Any]:
+    """A target domain's name, or a pair such as ``ffhq->babies@10``."""
+    if not is_pair(text):
+        return {"domain": text}
+    pair = parse_pair(text)
+    return {"domain": pair.target, "source": {"domain": pair.source}, "shots": [pair.shots]}

@@ -28,7 +28,7 @@ class Plan:
 
 def plan_matrix(matrix: Matrix) -> Plan:
     """Expand a matrix. Raises ``UserError`` for what cannot be run."""
-    from ..datasets import open_domain
+    from ..datasets import open_domain, under_protocol
     from .backbones import make_backbone
 
     backbone = make_backbone(matrix.backbone.name, matrix.backbone.resolution, matrix.backbone.width)
@@ -37,10 +37,10 @@ def plan_matrix(matrix: Matrix) -> Plan:
         if name not in known:
             raise UserError(f"optimisation has no setting {name!r}; {nearest(name, known)}")
     for target in matrix.targets:
-        domain = open_domain(target.domain)
-        available = domain.sizes()["shots"]
-        if max(matrix.shots) > available:
-            raise UserError(f"{target.domain!r} has {available} images to draw shots from, not {max(matrix.shots)}")
+        domain = under_protocol(open_domain(target.domain), matrix.evaluation.protocol)
+        available, wanted = domain.sizes()["shots"], max(matrix.shots_of(target))
+        if wanted > available:
+            raise UserError(f"{target.domain!r} has {available} images to draw shots from, not {wanted}")
     plan = Plan()
     for name, params in matrix.variants():
         kind = strategies.get(name)
@@ -72,11 +72,11 @@ def _add_cells(matrix: Matrix, plan: Plan, kind: Any, name: str, params: dict, a
         if folder is None:
             if spec not in plan.to_pretrain:
                 plan.to_pretrain.append(spec)
-            plan.waiting += len(matrix.shots) * len(matrix.seeds)
+            plan.waiting += len(matrix.shots_of(target)) * len(matrix.seeds)
             return
         _require_fitting(folder, matrix, kind.source_kind)
         sha256 = source_sha256(folder)
-    for shots in matrix.shots:
+    for shots in matrix.shots_of(target):
         for seed in matrix.seeds:
             cell = Cell(
                 backbone=matrix.backbone.name,

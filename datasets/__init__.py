@@ -2,7 +2,7 @@
 
 from ..bench.registries import domains
 from .base import SPLITS, About, Domain, Split
-from .protocol import Protocol, evaluation_images
+from .protocol import Protocol, evaluation_images, reportable, under_protocol
 from .shots import draw_shots
 
 register = domains.register
@@ -23,4 +23,6 @@ __all__ = [
     "evaluation_images",
     "open_domain",
     "register",
+    "reportable",
+    "under_protocol",
 ]

@@ -1,4 +1,4 @@
-"""Which real images a protocol compares the generated ones with."""
+"""Which real images a protocol trains on and compares with, and what a reference of that size can show."""
 
 from typing import TYPE_CHECKING, Literal
 
@@ -8,17 +8,73 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Protocol = Literal["held-out", "literature"]
+FID_NEEDS = 2048
+"""Images below which the covariance of Inception's 2,048 features has no full rank: most of FID is then bias."""
+
+
+def under_protocol(domain: Domain, protocol: Protocol) -> Domain:
+    """The domain as a protocol uses it.
+
+    ``held-out`` is the domain itself. Under ``literature`` the shots are drawn from all images, and all images are
+    the reference, the shots included, as few-shot papers do: for comparison with published numbers only.
+    """
+    return _Literature(domain) if protocol == "literature" else domain
 
 
 def evaluation_images(domain: Domain, split: Split, protocol: Protocol, resolution: int, limit: int) -> "Tensor":
-    """Real images to score against, uint8, at most ``limit``.
+    """Real images to score against, uint8, at most ``limit``: of ``split`` when held out, else of all images."""
+    asked = under_protocol(domain, protocol)
+    part: Split = "reference" if protocol == "literature" else split
+    return asked.images(part, resolution, list(range(min(limit, asked.sizes()[part]))))
 
-    ``held-out`` takes them from ``split``, which the shots are never in. ``literature`` takes all images of the
-    domain, the shots included, as few-shot papers do: for comparison with published numbers only.
-    """
-    import torch
 
-    if protocol == "literature":
-        everything = torch.cat([domain.images(part, resolution) for part in SPLITS])
-        return everything[:limit]
-    return domain.images(split, resolution, list(range(min(limit, domain.sizes()[split]))))
+def reportable(domain: Domain) -> str:
+    """What can be reported of a domain, given how many images its reference holds."""
+    sizes = domain.sizes()
+    count, total = sizes["reference"], sum(sizes.values())
+    if count >= FID_NEEDS:
+        return f"{count:,} reference images: KID with its standard error, and FID at this number of images"
+    literature = (
+        f"; for published numbers use protocol: literature (against all {total} images, the shots included)"
+        if total < 1000
+        else ""
+    )
+    return (
+        f"{count:,} reference images: report KID with its standard error; FID is biased upwards with fewer than "
+        f"{FID_NEEDS:,} and is marked so{literature}"
+    )
+
+
+class _Literature(Domain):
+    """A domain whose every image may be a shot and is in the reference."""
+
+    def __init__(self, domain: Domain):
+        self.name = domain.name
+        self.about = domain.about
+        self.resize = domain.resize
+        self._domain = domain
+
+    def sizes(self) -> dict[Split, int]:
+        sizes = self._domain.sizes()
+        total = sum(sizes.values())
+        return {"shots": total, "validation": sizes["validation"], "reference": total}
+
+    def images(self, split: Split, resolution: int, indices: list[int] | None = None) -> "Tensor":
+        if split == "validation":
+            return self._domain.images(split, resolution, indices)
+        import torch
+
+        everything = torch.cat([self._domain.images(part, resolution) for part in SPLITS])
+        return everything if indices is None else everything[indices]
+
+    def classes(self, split: Split) -> "Tensor | None":
+        if split == "validation":
+            return self._domain.classes(split)
+        import torch
+
+        labels = [self._domain.classes(part) for part in SPLITS]
+        known = [label for label in labels if label is not None]
+        return torch.cat(known) if len(known) == len(labels) else None
+
+    def present(self) -> bool:
+        return self._domain.present()

@@ -1,0 +1,78 @@
+"""The literature's protocol beside the held-out one, and pairs by name."""
+
+import pytest
+import torch
+from graftbench.bench.errors import UserError
+from graftbench.bench.matrix import parse_matrix
+from graftbench.bench.registries import domains
+from graftbench.datasets import draw_shots, evaluation_images, open_domain, reportable, under_protocol
+from graftbench.datasets.pairs import parse_pair, usual_pairs
+
+
+def test_literature_draws_shots_from_all_images_and_compares_with_all(photos):
+    domain = under_protocol(open_domain(f"folder:{photos}"), "literature")
+    assert domain.sizes() == {"shots": 20, "validation": 4, "reference": 20}
+    assert draw_shots(domain, 20, 0) == list(range(20))
+    reference = evaluation_images(open_domain(f"folder:{photos}"), "reference", "literature", 16, 1000)
+    assert torch.equal(reference, domain.images("shots", 16))
+
+
+def test_held_out_keeps_the_shots_out(photos):
+    domain = open_domain(f"folder:{photos}")
+    assert under_protocol(domain, "held-out") is domain
+    assert torch.equal(evaluation_images(domain, "validation", "held-out", 16, 3), domain.images("validation", 16)[:3])
+
+
+def test_classes_follow_the_images(tmp_path):
+    from pictures import encoded, picture
+
+    for seed in range(20):
+        place = tmp_path / "ab"[seed % 2]
+        place.mkdir(exist_ok=True)
+        (place / f"{seed}.png").write_bytes(encoded(picture(seed)))
+    domain = under_protocol(open_domain(f"folder:{tmp_path}"), "literature")
+    assert domain.classes("shots").bincount().tolist() == [10, 10]
+
+
+def test_a_small_set_says_what_it_can_show(photos):
+    said = reportable(open_domain(f"folder:{photos}"))
+    assert "8 reference images: report KID with its standard error; FID is biased" in said
+    assert "protocol: literature (against all 20 images, the shots included)" in said
+    assert "FID at this number" in reportable(open_domain("toyfaces"))
+
+
+def test_every_usual_pair_names_domains_and_checkpoints_that_are_known():
+    from graftbench.bench.public_sources import public_sources
+
+    for pair in usual_pairs().values():
+        domains.entry(pair.source.partition(":")[0])
+        domains.entry(pair.target.partition(":")[0])
+        assert pair.checkpoint in public_sources()
+
+
+def test_any_pair_can_be_written():
+    pair = parse_pair("folder:/my/a->folder:/my/b@5")
+    assert (pair.source, pair.target, pair.shots) == ("folder:/my/a", "folder:/my/b", 5)
+    assert str(parse_pair("ffhq->babies@10")) == "ffhq->babies@10"
+    with pytest.raises(UserError, match="written SOURCE->TARGET@SHOTS"):
+        parse_pair("ffhq->babies")
+
+
+def test_a_matrix_takes_pairs_as_targets():
+    content = {
+        "name": "pairs",
+        "source": {"domain": "toyfaces", "kimg": 7},
+        "targets": ["toyfaces->toycats@3", "toyhouses->toycats@4", "toycats"],
+        "shots": [10],
+        "seeds": 1,
+        "strategies": ["finetune"],
+        "budget": {"kimg": 1},
+    }
+    matrix = parse_matrix(content, "here")
+    sources = [matrix.source_of(target) for target in matrix.targets]
+    assert [(source.domain, source.kimg) for source in sources] == [
+        ("toyfaces", 7),
+        ("toyhouses", 100),
+        ("toyfaces", 7),
+    ]
+    assert [matrix.shots_of(target) for target in matrix.targets] == [[3], [4], [10]]
