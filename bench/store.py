@@ -11,11 +11,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from .cell import Cell
 from .errors import UserError
-from .files import replacing, write_atomically, write_json
+from .files import write_atomically, write_json
 
 STATUSES = ("ok", "failed", "diverged", "timeout", "killed", "out-of-memory")
 """How a cell can end; a cell that was asked for and has not ended is ``missing``."""
@@ -76,64 +74,6 @@ def write_status(folder: Path, status: str, reason: str = "", **facts: Any) -> N
     write_json(folder / "status.json", {"status": status, "reason": reason, **facts})
 
 
-def read_rows(store: Store) -> pd.DataFrame:
-    """One row per cell that was asked for, whatever became of it; also kept as ``rows.parquet``."""
-    rows = pd.DataFrame([_row(store.folder(key)) for key in store.cell_keys()])
-    _keep(rows, store.root / "rows.parquet")
-    return rows
-
-
-def read_curves(store: Store) -> pd.DataFrame:
-    """One row per cell and evaluation, in order; also kept as ``curves.parquet``."""
-    points = []
-    for key in store.cell_keys():
-        path = store.folder(key) / "curve.jsonl"
-        if path.is_file():
-            lines = path.read_text(encoding="utf-8").splitlines()
-            points += [{"key": key, **json.loads(line)} for line in lines]
-    curves = pd.DataFrame(points) if points else pd.DataFrame(columns=["key", "kimg", "seconds"])
-    _keep(curves, store.root / "curves.parquet")
-    return curves
-
-
 def reference_grid(target: str, resolution: int) -> str:
     """Stem of the grid of a target's real images in ``references/``."""
     return "".join(c if c.isalnum() or c in "-@" else "-" for c in f"{target}@{resolution}")
-
-
-def _row(folder: Path) -> dict[str, Any]:
-    cell = Cell.from_json((folder / "spec.json").read_text(encoding="utf-8"))
-    final = folder / "final.json"
-    status = read_status(folder)
-    return {
-        "key": folder.name,
-        "backbone": cell.backbone,
-        "resolution": cell.resolution,
-        "width": cell.width,
-        "source": cell.source,
-        "target": cell.target,
-        "shots": cell.shots,
-        "strategy": cell.strategy,
-        "label": cell.label,
-        "params": json.dumps(cell.params, sort_keys=True),
-        "augment": cell.augment,
-        "reference": cell.strategy in REFERENCE_LINES,
-        "seed": cell.seed,
-        "kimg": cell.kimg,
-        "batch": cell.batch,
-        "extractor": cell.extractor,
-        "protocol": cell.protocol,
-        "precision": cell.precision,
-        "digest": cell.digest,
-        **status,
-        **(json.loads(final.read_text(encoding="utf-8")) if final.is_file() and status["status"] == "ok" else {}),
-    }
-
-
-REFERENCE_LINES = frozenset({"source-only"})
-"""Strategies that are shown beside the others but never ranked."""
-
-
-def _keep(frame: pd.DataFrame, path: Path) -> None:
-    with replacing(path) as temporary:
-        frame.to_parquet(temporary, index=False)

@@ -40,7 +40,8 @@ def rank(
 def stored_rows(path: Path) -> "pd.DataFrame":
     """The rows of a store or of a Parquet file."""
     from ..errors import UserError
-    from ..store import Store, read_rows
+    from ..rows import read_rows
+    from ..store import Store
 
     if path.is_file():
         import pandas as pd

@@ -24,7 +24,8 @@ def write_store_report(store: "Store") -> Path:
     import json
 
     from ...reports.report import write_report
-    from ..store import read_curves, read_rows, reference_grid
+    from ..rows import read_curves, read_rows
+    from ..store import reference_grid
 
     rows, curves = read_rows(store), read_curves(store)
     samples, real = {}, {}

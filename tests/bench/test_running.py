@@ -10,7 +10,8 @@ TIMINGS = ["train_seconds", "seconds_per_kimg", "wall_seconds", "peak_memory_mb"
 
 
 def rows_of(store) -> pd.DataFrame:
-    from graftbench.bench.store import Store, read_rows
+    from graftbench.bench.rows import read_rows
+    from graftbench.bench.store import Store
 
     return read_rows(Store(store)).sort_values("key", ignore_index=True)
 

@@ -1,0 +1,126 @@
+"""What a store holds, as tables: one row per cell, one row per cell and evaluation.
+
+Both are kept as Parquet beside the cells and brought up to date on reading: only cells whose files are newer than what
+was kept are opened, so that a store of 100,000 finished cells is read in seconds.
+"""
+
+import json
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from .cell import Cell
+from .files import replacing
+from .store import Store, read_status
+
+log = logging.getLogger(__name__)
+
+REFERENCE_LINES = frozenset({"source-only"})
+"""Strategies that are shown beside the others but never ranked."""
+
+FORMAT = b"1"
+"""Of the kept tables; another format is made anew."""
+
+STAMP = "_stamp"
+
+
+def read_rows(store: Store) -> pd.DataFrame:
+    """One row per cell that was asked for, whatever became of it; also kept as ``rows.parquet``."""
+    return _read(store, "rows.parquet", "status.json", lambda folder: [_row(folder)])
+
+
+def read_curves(store: Store) -> pd.DataFrame:
+    """One row per cell and evaluation, in order; also kept as ``curves.parquet``."""
+    curves = _read(store, "curves.parquet", "curve.jsonl", _points)
+    return curves if len(curves.columns) else pd.DataFrame(columns=["key", "kimg", "seconds"])
+
+
+def _read(store: Store, name: str, watched: str, read: Callable[[Path], list[dict[str, Any]]]) -> pd.DataFrame:
+    """The kept table, with the cells read anew whose ``watched`` file is not the one that it was made from."""
+    stamps = _stamps(store, watched)
+    kept = _kept(store.root / name)
+    fresh = kept[STAMP] == kept["key"].map(stamps) if len(kept) else pd.Series(dtype=bool)
+    known = set(kept.loc[fresh, "key"]) if len(kept) else set()
+    changed = [key for key in stamps if key not in known]
+    new = pd.DataFrame([{**row, STAMP: stamps[key]} for key in changed for row in read(store.folder(key))])
+    parts = [part for part in (kept[fresh] if len(kept) else kept, new) if len(part)]
+    table = pd.concat(parts, ignore_index=True).sort_values("key", kind="stable", ignore_index=True) if parts else new
+    if changed or len(parts[0] if parts else []) != len(kept):
+        _keep(table, store.root / name)
+    return table.drop(columns=STAMP, errors="ignore")
+
+
+def _stamps(store: Store, watched: str) -> dict[str, int]:
+    """When the ``watched`` file of each cell was last written, in ns; 0 for a cell that has none yet."""
+    stamps = {}
+    with os.scandir(store.cells) as folders:
+        for folder in folders:
+            try:
+                stamps[folder.name] = os.stat(f"{folder.path}/{watched}").st_mtime_ns  # noqa: PTH116 (100,000 of them)
+            except FileNotFoundError:
+                if os.path.exists(f"{folder.path}/spec.json"):  # noqa: PTH110
+                    stamps[folder.name] = 0
+            except NotADirectoryError:
+                continue
+    return dict(sorted(stamps.items()))
+
+
+def _kept(path: Path) -> pd.DataFrame:
+    if path.is_file():
+        table = pq.read_table(path)
+        if (table.schema.metadata or {}).get(b"graftbench") == FORMAT:
+            return table.to_pandas()
+    return pd.DataFrame()
+
+
+def _keep(frame: pd.DataFrame, path: Path) -> None:
+    """Write the table; a store that cannot be written to is still read."""
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    table = table.replace_schema_metadata({**(table.schema.metadata or {}), b"graftbench": FORMAT})
+    try:
+        with replacing(path) as temporary:
+            pq.write_table(table, temporary)
+    except OSError as error:
+        log.warning("%s is not kept (%s); reading this store will be slow each time", path, error)
+
+
+def _row(folder: Path) -> dict[str, Any]:
+    cell = Cell.from_json((folder / "spec.json").read_text(encoding="utf-8"))
+    status = read_status(folder)
+    final = folder / "final.json"
+    measured = json.loads(final.read_text(encoding="utf-8")) if status["status"] == "ok" else {}
+    return {
+        "key": folder.name,
+        "backbone": cell.backbone,
+        "resolution": cell.resolution,
+        "width": cell.width,
+        "source": cell.source,
+        "target": cell.target,
+        "shots": cell.shots,
+        "strategy": cell.strategy,
+        "label": cell.label,
+        "params": json.dumps(cell.params, sort_keys=True),
+        "augment": cell.augment,
+        "reference": cell.strategy in REFERENCE_LINES,
+        "seed": cell.seed,
+        "kimg": cell.kimg,
+        "batch": cell.batch,
+        "extractor": cell.extractor,
+        "protocol": cell.protocol,
+        "precision": cell.precision,
+        "digest": cell.digest,
+        **status,
+        **measured,
+    }
+
+
+def _points(folder: Path) -> list[dict[str, Any]]:
+    path = folder / "curve.jsonl"
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    return [{"key": folder.name, **json.loads(line)} for line in lines]

@@ -1,0 +1,91 @@
+"""Rows are read from the cells, and only from those that changed since the last reading."""
+
+import json
+
+import pandas as pd
+import pytest
+from graftbench.bench.cell import Cell
+from graftbench.bench.rows import read_curves, read_rows
+from graftbench.bench.store import Store, write_status
+
+KID = "kid@efficientnet-lite0-64"
+
+
+def a_cell(seed: int) -> Cell:
+    return Cell(
+        backbone="dcgan",
+        resolution=32,
+        width=4,
+        source="toyfaces",
+        source_sha256="",
+        target="toycats",
+        shots=10,
+        strategy="scratch",
+        params={},
+        augment="none",
+        kimg=1.0,
+        batch=8,
+        optimisation={},
+        extractor="efficientnet-lite0-64",
+        fakes=24,
+        reals=32,
+        points=1,
+        protocol="held-out",
+        precision="float32",
+        seed=seed,
+    )
+
+
+@pytest.fixture
+def store(tmp_path) -> Store:
+    """Two finished cells, a failed and a missing one."""
+    store = Store(tmp_path / "store", create=True)
+    for seed in range(4):
+        store.add(a_cell(seed))
+    for seed in (0, 1):
+        finish(store, seed, kid=seed / 10)
+    write_status(store.folder(a_cell(2).key), "failed", "ValueError: x")
+    return store
+
+
+def finish(store: Store, seed: int, kid: float) -> None:
+    folder = store.folder(a_cell(seed).key)
+    (folder / "curve.jsonl").write_text("".join(json.dumps({"kimg": k, "seconds": k, KID: kid}) + "\n" for k in (0, 1)))
+    (folder / "final.json").write_text(json.dumps({KID: kid}))
+    write_status(folder, "ok", hardware="a CPU")
+
+
+def test_every_cell_asked_for_is_a_row_whatever_became_of_it(store):
+    rows = read_rows(store).set_index("seed")
+    assert rows.status.to_dict() == {0: "ok", 1: "ok", 2: "failed", 3: "missing"}
+    assert rows[KID].isna().to_dict() == {0: False, 1: False, 2: True, 3: True}
+    assert len(read_curves(store)) == 4
+
+
+def test_a_second_reading_opens_no_cell(store):
+    first = read_rows(store)
+    for key in store.cell_keys():
+        (store.folder(key) / "spec.json").write_text("not JSON")
+    pd.testing.assert_frame_equal(read_rows(store), first)
+
+
+def test_a_cell_that_ends_later_is_read_anew(store):
+    read_rows(store), read_curves(store)
+    finish(store, 3, kid=0.7)
+    assert read_rows(store).set_index("seed").loc[3, KID] == 0.7
+    assert len(read_curves(store)) == 6
+
+
+def test_a_cell_that_is_removed_leaves_no_row(store):
+    read_rows(store)
+    folder = store.folder(a_cell(1).key)
+    for file in folder.iterdir():
+        file.unlink()
+    folder.rmdir()
+    assert list(read_rows(store).seed.sort_values()) == [0, 2, 3]
+    assert len(pd.read_parquet(store.root / "rows.parquet")) == 3
+
+
+def test_an_empty_store_has_no_rows(tmp_path):
+    store = Store(tmp_path / "empty", create=True)
+    assert read_rows(store).empty and read_curves(store).empty
