@@ -116,11 +116,11 @@ def _receive(
         raise _Interrupted(f"the connection closed after {done:,} of {total:,} bytes")
 
 
-def check_file(path: Path, sha256: str = "", name: str = "") -> None:
+def check_file(path: Path, sha256: str = "", name: str = "", thorough: bool = False) -> None:
     """Compare a file with its stated SHA-256, or with the one recorded when it was first seen.
 
-    The record (``hashes.json`` in the downloads folder) also keeps size and time, so that an unchanged file is not
-    read again. Raises ``UserError`` if the hash differs.
+    The record (``hashes.json`` in the downloads folder) also keeps size and time, so that an unchanged file is only
+    read again if the check is to be ``thorough``. Raises ``UserError`` if the hash differs.
     """
     name = name or path.name
     lock = downloads() / "hashes.json"
@@ -130,7 +130,8 @@ def check_file(path: Path, sha256: str = "", name: str = "") -> None:
         place = path.stat()
         now = {"bytes": place.st_size, "modified": place.st_mtime_ns}
         known = records.get(name, {})
-        if known and all(known[key] == value for key, value in now.items()) and sha256 in ("", known["sha256"]):
+        unchanged = known and all(known[key] == value for key, value in now.items())
+        if unchanged and not thorough and sha256 in ("", known["sha256"]):
             return
         found = sha256_of(path)
         expected = sha256 or known.get("sha256", found)

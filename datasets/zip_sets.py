@@ -35,6 +35,7 @@ class ZipSet(ImageSet):
                 raise UserError(f"{self.facts.name} is got by hand: {self._by_hand()}")
             download(self.facts.url, self.path, report, f"or by hand: {self._by_hand()}")
         self.collection()
+        check_file(self.path, self.facts.sha256, thorough=True)
         return self.path
 
     def collection(self) -> Collection:

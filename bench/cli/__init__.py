@@ -23,7 +23,7 @@ def graftbench() -> None:
     """Keep ``list`` a sub-command even while it is the only one."""
 
 
-SUBJECTS = ("components", "ranking", "reporting", "running", "sources")
+SUBJECTS = ("components", "data", "ranking", "reporting", "running", "sources")
 """Files of this folder; each adds its commands to ``app`` when imported."""
 
 for subject in SUBJECTS:

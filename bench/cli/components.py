@@ -15,6 +15,7 @@ class Kind(StrEnum):
     backbones = "backbones"
     augmentations = "augmentations"
     extractors = "extractors"
+    pairs = "pairs"
 
 
 REGISTRIES = {
@@ -32,10 +33,28 @@ def list_components(kind: Annotated[Kind | None, typer.Argument(help="what to li
     from rich.console import Console
     from rich.table import Table
 
+    from ...datasets.overview import overview
+
     for each in [kind] if kind else list(Kind):
+        if each is Kind.pairs:
+            _list_pairs()
+            continue
         table = Table(title=each.value, title_justify="left", box=None, pad_edge=False)
-        for column in ("name", "summary", "citation"):
-            table.add_column(column, no_wrap=column == "name")
+        more = ("images", "here") if each is Kind.domains else ()
+        for column in ("name", *more, "summary", "citation"):
+            table.add_column(column, no_wrap=column in ("name", *more))
         for entry in REGISTRIES[each].entries().values():
-            table.add_row(entry.name, entry.summary, entry.cite)
+            table.add_row(entry.name, *(overview(entry) if more else ()), entry.summary, entry.cite)
         Console().print(table)
+
+
+def _list_pairs() -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from ...datasets.pairs import usual_pairs
+
+    table = Table("target", "public source model", "numbers in", title="pairs", title_justify="left", box=None)
+    for pair in usual_pairs().values():
+        table.add_row(str(pair), pair.checkpoint, pair.used_by)
+    Console().print(table)
