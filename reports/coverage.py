@@ -10,6 +10,7 @@ import pandas as pd
 from scipy import stats
 
 from .intervals import CONFIDENCE, Statistic, draw, iqm, student, studentise, truth, widening
+from .table import Table, Value
 
 SCORES = {
     "normal": stats.norm(),
@@ -67,6 +68,44 @@ def coverage(
                     }
                 )
     return pd.DataFrame(found)
+
+
+def coverage_table(found: pd.DataFrame) -> Table:
+    """One line per design and number of seeds: the worst and best coverage over the promised shapes of scores."""
+    body: list[tuple[Value, ...]] = []
+    for (statistic, targets, apart, seeds), group in found.groupby(
+        ["statistic", "targets", "apart", "seeds"], sort=False
+    ):
+        promised = group[group["promised"]]
+        body.append(
+            (
+                f"{'mean' if statistic == 'mean' else 'IQM'} over {targets} targets, {apart:g} apart",
+                int(seeds),
+                share(promised["coverage"]),
+                share(promised["naive_coverage"]),
+                f"{promised['width'].mean():.2f}",
+                f"{promised['naive_width'].mean():.2f}",
+                f"{promised['times_wider'].mean():.2f}",
+                share(group.loc[~group["promised"], "coverage"]),
+            )
+        )
+    return Table(
+        name="coverage",
+        title=f"Coverage of intervals at nominal {CONFIDENCE:.0%}, simulated",
+        head=("of", "seeds", "coverage", "bootstrap's", "width", "bootstrap's width", "times wider", "skewness 6.2"),
+        body=tuple(body),
+        notes=(
+            f"Worst to best over {len(SCORES)} shapes of scores: {'; '.join(SCORES)}.",
+            "Widths in standard deviations of a seed, averaged over these shapes.",
+            "Targets lie up to so many standard deviations of a seed from their middle.",
+            f"Last column: {', '.join(BEYOND)}, beyond what the interval promises.",
+        ),
+    )
+
+
+def share(values: pd.Series) -> str:
+    low, high = f"{values.min():.1%}", f"{values.max():.1%}"
+    return low if low == high else f"{low} to {high}"
 
 
 def covered(targets: list[np.ndarray], statistic: Statistic, right: float) -> tuple[float, float]:

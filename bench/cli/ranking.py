@@ -1,4 +1,4 @@
-"""``graftbench rank``, ``compare`` and ``coverage``: what stored results say, and how sure that is."""
+"""``graftbench rank``, ``compare``, ``coverage`` and ``published``: what stored results say, and how sure that is."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -35,6 +35,44 @@ def rank(
         show(standings_table(ranking))
         if ranking.neighbours:
             show(neighbours_table(ranking))
+
+
+@app.command()
+def compare(
+    before: Stored,
+    after: Stored,
+    by: Annotated[str | None, typer.Option(help="one metric only, such as kid or seconds_per_kimg")] = None,
+):
+    """Show what moved from one store to another; speeds only if both ran on the same hardware."""
+    from ...reports.compare import compare as compare_rows
+
+    for table in compare_rows(stored_rows(before), stored_rows(after), by):
+        show(table)
+
+
+@app.command()
+def coverage(
+    trials: Annotated[int, typer.Option(min=100, help="simulated experiments per line")] = 20_000,
+    as_json: Annotated[bool, typer.Option("--json", help="all lines as JSON")] = False,
+):
+    """Simulate how often the reports' intervals hold the truth, beside the naive percentile bootstrap."""
+    from ...reports.coverage import coverage as simulate
+    from ...reports.coverage import coverage_table
+
+    found = simulate(trials=trials)
+    if as_json:
+        typer.echo(found.to_json(orient="records", indent=2))
+    else:
+        show(coverage_table(found))
+
+
+@app.command("published")
+def published_numbers():
+    """Show numbers that others published, with their protocols; never merged with measured ones."""
+    from ...reports.published import published_tables
+
+    for table in published_tables():
+        show(table)
 
 
 def stored_rows(path: Path) -> "pd.DataFrame":
