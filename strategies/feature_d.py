@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..bench.backbones.spectral_norm import SpectralConv2d
-from ..bench.metrics.efficientnet import FusedTrunk, classifier, packaged_weights
+from ..bench.metrics.efficientnet import FusedTrunk, packaged_weights
 from . import Setup, register, tunable
 from .finetune import FineTune
 
@@ -54,7 +54,7 @@ class FeatureDiscriminator(nn.Module):
     def __init__(self, input_size: int, device: torch.device):
         super().__init__()
         self.input_size = input_size
-        self.trunk = FusedTrunk(classifier(packaged_weights())).to(device)
+        self.trunk = FusedTrunk(packaged_weights()).to(device)
         self.mix_channels = nn.ModuleList(nn.Conv2d(c, CHANNELS, 1) for c in STAGES.values())
         self.mix_scales = nn.ModuleList(nn.Conv2d(CHANNELS, CHANNELS, 3, padding=1) for _ in STAGES)
         for convolution in (*self.mix_channels, *self.mix_scales):

