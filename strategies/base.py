@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
+from ..bench.backbones.layout import follow_layout
+
 if TYPE_CHECKING:
     from ..bench.augment.base import Augmentation
     from ..bench.backbones.base import AdversarialDefaults, Backbone
@@ -145,6 +147,8 @@ def _restore(current: Any, saved: Any) -> Any:
         return current
     if hasattr(current, "load_state_dict"):
         current.load_state_dict(saved)
+        if isinstance(current, torch.optim.Optimizer):
+            follow_layout(current)
         return current
     if isinstance(current, Tensor):
         return saved.to(current.device)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from . import register
 from .base import AdversarialDefaults, Backbone, Block, Discriminator, Encoder, Generator
+from .layout import channels_last
 
 LATENT_DIM = 128
 
@@ -35,13 +36,13 @@ class DCGAN(Backbone):
     )
 
     def make_generator(self) -> "DCGANGenerator":
-        return DCGANGenerator(self.resolution, self.width)
+        return channels_last(DCGANGenerator(self.resolution, self.width))
 
     def make_discriminator(self) -> "DCGANDiscriminator":
-        return DCGANDiscriminator(self.resolution, self.width)
+        return channels_last(DCGANDiscriminator(self.resolution, self.width))
 
     def make_encoder(self) -> "DCGANEncoder":
-        return DCGANEncoder(self.resolution, self.width)
+        return channels_last(DCGANEncoder(self.resolution, self.width))
 
 
 class DCGANGenerator(Generator):

@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from . import register
 from .base import AdversarialDefaults, Backbone, Block, Discriminator, Encoder, Generator
+from .layout import channels_last
 from .spectral_norm import SpectralConv2d, SpectralLinear, initialise
 
 LATENT_DIM = 128
@@ -44,13 +45,13 @@ class SNGAN(Backbone):
     )
 
     def make_generator(self) -> "SNGANGenerator":
-        return SNGANGenerator(self.resolution, self.width)
+        return channels_last(SNGANGenerator(self.resolution, self.width))
 
     def make_discriminator(self) -> "SNGANDiscriminator":
-        return SNGANDiscriminator(self.resolution, self.width)
+        return channels_last(SNGANDiscriminator(self.resolution, self.width))
 
     def make_encoder(self) -> "SNGANEncoder":
-        return SNGANEncoder(self.resolution, self.width)
+        return channels_last(SNGANEncoder(self.resolution, self.width))
 
     def generator_loss(self, fake_logits: Tensor) -> Tensor:
         """-E D(G(z))."""

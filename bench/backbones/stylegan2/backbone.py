@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from .. import register
 from ..base import AdversarialDefaults, Backbone
+from ..layout import channels_last
 from .discriminator import StyleGAN2Discriminator, StyleGAN2Encoder
 from .generator import StyleGAN2Generator
 
@@ -33,10 +34,10 @@ class StyleGAN2(Backbone):
     )
 
     def make_generator(self) -> StyleGAN2Generator:
-        return StyleGAN2Generator(self.resolution, self.width)
+        return channels_last(StyleGAN2Generator(self.resolution, self.width))
 
     def make_discriminator(self) -> StyleGAN2Discriminator:
-        return StyleGAN2Discriminator(self.resolution, self.width)
+        return channels_last(StyleGAN2Discriminator(self.resolution, self.width))
 
     def make_encoder(self) -> StyleGAN2Encoder:
-        return StyleGAN2Encoder(self.resolution, self.width)
+        return channels_last(StyleGAN2Encoder(self.resolution, self.width))
