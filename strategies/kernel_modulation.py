@@ -122,7 +122,7 @@ class Modulation(Reparametrisation):
         self.v = nn.Parameter(torch.ones(inputs))
         self.register_buffer("kept", torch.ones(out, dtype=torch.bool))
 
-    def forward(self, weight: Tensor) -> Tensor:
+    def effective(self, weight: Tensor) -> Tensor:
         kernels = self.layout.to_matrix(weight).unflatten(1, (len(self.v), -1))
         modulated = kernels.detach() * (1 + torch.outer(self.u, self.v))[:, :, None]
         return self.layout.from_matrix(torch.where(self.kept[:, None, None], modulated, kernels).flatten(1))

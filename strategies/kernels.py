@@ -80,7 +80,17 @@ def convolutions(network: nn.Module) -> list[Kernel]:
 
 
 class Reparametrisation(nn.Module):
-    """A trainable function of a layer's weight: ``forward(weight)`` gives the effective weight, of the same shape."""
+    """A trainable function of a layer's weight. A subclass defines ``effective(weight)``, of the same shape.
+
+    It is computed in the weight's own precision also under autocast, so that small changes are not rounded away.
+    """
+
+    def effective(self, weight: Tensor) -> Tensor:
+        raise TypeError(f"{type(self).__name__} must define effective")
+
+    def forward(self, weight: Tensor) -> Tensor:
+        with torch.autocast(weight.device.type, enabled=False):
+            return self.effective(weight)
 
 
 R = TypeVar("R", bound=Reparametrisation)

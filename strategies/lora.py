@@ -48,5 +48,5 @@ class LowRankChange(Reparametrisation):
         self.a = nn.Parameter(torch.randn(rank, columns, device=kernel.weight.device) * kernel.matrix.std())
         self.b = nn.Parameter(torch.zeros(rows, rank))
 
-    def forward(self, weight: Tensor) -> Tensor:
+    def effective(self, weight: Tensor) -> Tensor:
         return weight + self.layout.from_matrix(self.b @ self.a)

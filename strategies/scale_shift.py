@@ -62,5 +62,5 @@ class ChannelScale(Reparametrisation):
         self.layout = kernel.layout
         self.scale = nn.Parameter(torch.ones(kernel.layout.channels[0], 1))
 
-    def forward(self, weight: Tensor) -> Tensor:
+    def effective(self, weight: Tensor) -> Tensor:
         return self.layout.from_matrix(self.scale * self.layout.to_matrix(weight))

@@ -47,5 +47,5 @@ class SingularValues(Reparametrisation):
         self.register_buffer("start", values)
         self.values = nn.Parameter(values.clone())
 
-    def forward(self, weight: Tensor) -> Tensor:
+    def effective(self, weight: Tensor) -> Tensor:
         return weight + self.layout.from_matrix(self.left * (self.values - self.start) @ self.right)

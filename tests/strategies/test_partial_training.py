@@ -141,3 +141,12 @@ def test_the_average_is_that_of_the_effective_weights():
         by_hand.lerp_(layer.weight.detach(), 1 - 0.5 ** (strategy.setup.batch / half_life))
     assert torch.allclose(averaged.weight, by_hand, atol=1e-7)
     assert not torch.equal(averaged.weight, layer.weight)
+
+
+def test_effective_weights_keep_their_precision_under_autocast():
+    layer = prepared(LoRA(rank=2)).generator.up[0][0]
+    with torch.no_grad():
+        layer.parametrizations.weight[0].b += 1.234567
+    precise = layer.weight
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(layer.weight, precise)
