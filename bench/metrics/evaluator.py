@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -77,8 +78,9 @@ class Evaluator:
         several = len(shots) >= 2
         found["kid_shots"] = kid.distance_between(self.shots.kernel, fake.kernel)[0] if several else math.nan
         found["fid_shots"] = fid.distance_between(self.shots.gaussian, fake.gaussian) if several else math.nan
-        return found | {f"floor_{name}": value for name, value in self.floors().items()}
+        return found | {f"floor_{name}": value for name, value in self.floors.items()}
 
+    @cached_property
     def floors(self) -> dict[str, float]:
         """KID and FID of real against real, disjoint, at the run's sizes; the mean of a few random draws.
 

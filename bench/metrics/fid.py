@@ -31,9 +31,9 @@ class Gaussian:
 def fit_gaussian(features: Tensor, side: str = "real") -> Gaussian:
     """Of features n x d with n >= 2."""
     check_set("FID", side, features, at_least=2)
-    features = features.double()
-    mean = features.mean(0)
-    root = (features - mean) / math.sqrt(len(features) - 1)
+    root = features.to(torch.float64, copy=True)
+    mean = root.mean(0)
+    root.sub_(mean).div_(math.sqrt(len(root) - 1))
     if len(root) > root.shape[1]:
         root = torch.linalg.qr(root, mode="r").R
     return Gaussian(mean, root)

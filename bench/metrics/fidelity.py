@@ -23,7 +23,7 @@ from torch_fidelity.metric_prc import prc_features_to_metric
 
 from ..errors import UserError
 from ..registries import extractors
-from .extractor import FeatureExtractor
+from .extractor import ExtractorFactory, FeatureExtractor
 
 
 @dataclass(frozen=True)
@@ -152,20 +152,22 @@ def find_weights(name: str, given: Path | None = None) -> Path:
 
 
 @functools.cache
-def offer(name: str) -> str:
-    """Make one of our extractors known to torch-fidelity, under its name: ``calculate_metrics(feature_extractor=…)``.
+def offer(name: str, factory: ExtractorFactory | None = None) -> str:
+    """Make an extractor known to torch-fidelity under ``name``: ``calculate_metrics(feature_extractor=name)``.
 
-    Returns the name of its feature layer. Any number of calls.
+    It is the registered one of that name, or what ``factory`` makes. Any number of calls. Returns the name of its
+    feature layer.
     """
+    make = factory or extractors.get(name)
 
     class Offered(torch_fidelity.FeatureExtractorBase):
         def __init__(self, name: str, features_list: list[str], **_: Any):
             super().__init__(name, features_list)
-            self.extractor = extractors.get(name)(name)
+            self.extractor = make(name)
 
         def forward(self, images: Tensor) -> tuple[Tensor]:
             if images.device != self.extractor.device:
-                self.extractor = extractors.get(self.name)(self.name, device=images.device)
+                self.extractor = make(self.name, device=images.device)
             return (self.extractor(images),)
 
         @staticmethod
@@ -184,7 +186,6 @@ def offer(name: str) -> str:
         def get_dummy_input_for_compile() -> Tensor:
             return torch.zeros(1, 3, 4, 4, dtype=torch.uint8)
 
-    extractors.entry(name)
     torch_fidelity.register_feature_extractor(name, Offered)
     return "features"
 

@@ -73,8 +73,8 @@ def test_validation_kid_is_measured_on_the_validation_images(evaluator):
 def test_the_floor_never_compares_an_image_with_itself():
     """Where validation and reference are the same images (the literature's protocol), a pool of both holds twins."""
     reals = images(40, 1)
-    same = Evaluator(Pixels(), images(5, 0), reals, reals.clone(), 40).floors()
-    twins = Evaluator(Pixels(), images(5, 0), reals, images(40, 2), 40).floors()
+    same = Evaluator(Pixels(), images(5, 0), reals, reals.clone(), 40).floors
+    twins = Evaluator(Pixels(), images(5, 0), reals, images(40, 2), 40).floors
     assert abs(same["kid"]) < 0.02
     assert same["fid"] > twins["fid"]  # 20 against 20 images instead of 40 against 40
 

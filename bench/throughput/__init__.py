@@ -1,0 +1,1 @@
+"""How fast things are: exclusive measurements, one at a time, on pinned threads."""
