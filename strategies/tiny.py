@@ -1,11 +1,11 @@
 """A miniature setup on which any strategy and backbone can be exercised within seconds."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..bench.augment import Augmentation
 from ..bench.augment.simple import NoAugmentation
-from ..bench.backbones import Backbone, make_backbone
+from ..bench.backbones import Backbone, Generator, make_backbone
 from ..bench.backbones.base import AdversarialDefaults
 from ..bench.registries import backbones
 from ..bench.seeds import seed_for
@@ -25,12 +25,22 @@ def tiny_source(backbone: Backbone, seed: int = 0) -> Source:
     """An untrained source that holds the networks of either kind (``gan`` and ``vae``)."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_for("tiny-source", seed))
+        generator = backbone.make_generator()
+        _settle_statistics(generator)
         networks = {
-            "generator": backbone.make_generator().state_dict(),
+            "generator": generator.state_dict(),
             "discriminator": backbone.make_discriminator().state_dict(),
             "encoder": backbone.make_encoder().state_dict(),
         }
     return Source(backbone, {}, networks)
+
+
+@torch.no_grad()
+def _settle_statistics(generator: Generator) -> None:
+    """Bring BatchNorm's running statistics to those of the weights; a fresh generator's make all images the same."""
+    if any(isinstance(module, nn.BatchNorm2d) for module in generator.modules()):
+        for _ in range(40):
+            generator(torch.randn(16, generator.latent_dim))
 
 
 def tiny_images(resolution: int, count: int, seed: int = 0) -> Tensor:

@@ -23,7 +23,7 @@ def graftbench() -> None:
     """Keep ``list`` a sub-command even while it is the only one."""
 
 
-SUBJECTS = ("components", "data", "ranking", "reporting", "running", "sources")
+SUBJECTS = ("checking", "components", "data", "ranking", "reporting", "running", "sources", "strategies")
 """Files of this folder; each adds its commands to ``app`` when imported."""
 
 for subject in SUBJECTS:

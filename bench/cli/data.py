@@ -1,4 +1,4 @@
-"""``graftbench fetch`` and ``check``: getting image sets, and looking at one before it is used."""
+"""``graftbench fetch``, and ``check`` of a domain: getting image sets, and looking at one before it is used."""
 
 import sys
 from typing import TYPE_CHECKING, Annotated
@@ -47,25 +47,23 @@ def fetch(names: Names):
         raise typer.Exit(2)
 
 
-@app.command()
-def check(names: Names):
-    """Show what a domain holds: its splits, unreadable files, duplicates, leaks, and what can be reported."""
+def check_domain(name: str) -> None:
+    """Print what a domain holds: its splits, unreadable files, duplicates, leaks, and what can be reported."""
     from ...datasets import open_domain, reportable
     from ...datasets.image_set import ImageSet
 
-    for name in names:
-        domain = open_domain(name)
-        print(f"{name}: {_sizes(domain)}")
-        if isinstance(domain, ImageSet):
-            for position, why in domain.survey.problems.items():
-                print(f"  cannot be used: {domain.listed.names[position]} ({why})")
-            print(f"  exact duplicates left out: {domain.duplicates_of(domain.kept)}")
-            leaks = domain.leaks()
-            print(f"  near-duplicates across splits: {len(leaks)}")
-            for leak in leaks[:NAMED]:
-                print(f"    {leak}")
-            print(f"  resize: {domain.resize}")
-        print(f"  {reportable(domain)}")
+    domain = open_domain(name)
+    print(f"{name}: {_sizes(domain)}")
+    if isinstance(domain, ImageSet):
+        for position, why in domain.survey.problems.items():
+            print(f"  cannot be used: {domain.listed.names[position]} ({why})")
+        print(f"  exact duplicates left out: {domain.duplicates_of(domain.kept)}")
+        leaks = domain.leaks()
+        print(f"  near-duplicates across splits: {len(leaks)}")
+        for leak in leaks[:NAMED]:
+            print(f"    {leak}")
+        print(f"  resize: {domain.resize}")
+    print(f"  {reportable(domain)}")
 
 
 def _sizes(domain: "Domain") -> str:

@@ -1,0 +1,27 @@
+"""``graftbench check``: looking at one's own strategy or images before they are used."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import app
+
+
+@app.command()
+def check(
+    subjects: Annotated[list[str], typer.Argument(help="strategy files (my_method.py) or domains (folder:my/photos)")],
+    backbone: Annotated[list[str], typer.Option(help="check strategies on this backbone only (repeatable)")] = [],
+):
+    """Check a strategy file against what every strategy must hold, or show what a domain holds and lacks."""
+    from .data import check_domain
+    from .strategies import check_file
+
+    failures = 0
+    for subject in subjects:
+        if subject.endswith(".py"):
+            failures += check_file(Path(subject), backbone)
+        else:
+            check_domain(subject)
+    if failures:
+        raise typer.Exit(1)

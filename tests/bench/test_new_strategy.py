@@ -1,0 +1,67 @@
+"""``graftbench new strategy`` and ``graftbench check``, as a user meets them."""
+
+import ast
+import subprocess
+import sys
+
+import pytest
+from graftbench.bench.errors import UserError
+from graftbench.bench.new_strategy import write_new_strategy
+
+SCRIPT = "import sys; from graftbench.bench.cli import main; sys.argv[0] = 'graftbench'; main()"
+
+
+def graftbench(*arguments):
+    command = [sys.executable, "-c", SCRIPT, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=280)
+
+
+def test_the_written_strategy_is_short_and_passes_the_check(tmp_path):
+    path = write_new_strategy("my-method", tmp_path / "mine")
+    lines = [line for line in path.read_text().splitlines() if line.strip()]
+    assert len(lines) <= 20
+    ended = graftbench("check", path, "--backbone", "dcgan")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "FAIL" not in ended.stdout
+    assert "resumes bit-exactly" in ended.stdout and "times one of finetune" in ended.stdout
+
+
+def test_a_broken_strategy_fails_its_check_with_the_reason(tmp_path):
+    path = write_new_strategy("broken-one", tmp_path)
+    path.write_text(path.read_text().replace("return self.strength", "return float('nan')"))
+    ended = graftbench("check", path, "--backbone", "dcgan")
+    assert ended.returncode == 1
+    assert "FAIL  dcgan: trains without NaN" in ended.stdout
+    assert "the loss 'generator' is nan" in ended.stdout
+
+
+def test_the_written_file_is_valid_python_for_names_of_several_words(tmp_path):
+    path = write_new_strategy("a-b2-c", tmp_path)
+    assert path.name == "a_b2_c.py"
+    assert "class AB2C(FineTune)" in path.read_text()
+    ast.parse(path.read_text())
+
+
+@pytest.mark.parametrize("name", ["My_method", "", "-x", "../evil", "2fast"])
+def test_a_bad_name_is_refused(name, tmp_path):
+    with pytest.raises(UserError, match="no name for a strategy"):
+        write_new_strategy(name, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_taken_name_or_file_is_refused(tmp_path):
+    with pytest.raises(UserError, match="exists already"):
+        write_new_strategy("finetune", tmp_path)
+    path = write_new_strategy("mine", tmp_path)
+    path.write_text("precious")
+    with pytest.raises(UserError, match="exists already"):
+        write_new_strategy("mine", tmp_path)
+    assert path.read_text() == "precious"
+
+
+def test_check_refuses_a_file_without_a_strategy_in_one_line(tmp_path):
+    path = tmp_path / "empty.py"
+    path.write_text("x = 1\n")
+    ended = graftbench("check", path)
+    assert ended.returncode == 2
+    assert ended.stderr.count("\n") == 1 and "registers nothing" in ended.stderr
