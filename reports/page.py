@@ -35,7 +35,7 @@ class Page:
     rows: pd.DataFrame
     curves: pd.DataFrame
     environment: Mapping[str, object]
-    figures: list[tuple[Plot, dict[str, Path]]] = field(default_factory=list)
+    figures: list[tuple[str, Plot, dict[str, Path]]] = field(default_factory=list)
     absent: list[Absent] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
 
@@ -57,11 +57,11 @@ def write_page(page: Page, path: Path) -> None:
     data = interactive(page.rows, page.curves)
     tables = [*page.tables, *([cell_table(page.rows)] if len(page.rows) else [])]
     room = BUDGET - len(script) - len(style) - len(plotly) - 2 * len(data) - 60 * sum(t.texts.size for t in tables)
-    shown = []
-    for plot, files in page.figures:
+    sections: dict[str, list[Shown]] = {}
+    for section, plot, files in page.figures:
         each = _show(plot, files, path.parent, room)
         room -= len(each.source) + len(each.data)
-        shown.append(each)
+        sections.setdefault(section, []).append(each)
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     template = environment.from_string(_template_text("index.html"))
     html = template.render(
@@ -69,7 +69,7 @@ def write_page(page: Page, path: Path) -> None:
         facts=facts(page.rows),
         provenance=provenance(page.rows, page.environment),
         packages=packages(page.environment),
-        shown=shown,
+        sections=sections,
         absent=page.absent,
         tables=tables,
         failures=failures(page.rows),

@@ -9,7 +9,7 @@ import pandas as pd
 
 from .style import Look, look
 
-SHARED = ["backbone", "resolution", "width", "source", "kimg", "batch", "extractor", "protocol"]
+SHARED = ["backbone", "resolution", "width", "source", "kimg", "batch", "precision", "extractor", "protocol"]
 """Columns that are equal within a setting (and within a ``Family``, where the number of shots varies)."""
 
 

@@ -8,6 +8,8 @@ import typer
 from . import app
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ..store import Store
 
 
@@ -25,20 +27,29 @@ def write_store_report(store: "Store") -> Path:
 
     from ...reports.report import write_report
     from ..rows import read_curves, read_rows
-    from ..store import reference_grid
 
     rows, curves = read_rows(store), read_curves(store)
-    samples, real = {}, {}
-    for key, target, resolution in zip(*(rows.get(name, []) for name in ("key", "target", "resolution")), strict=True):
-        samples[key] = store.folder(key) / "samples.png"
-        real[key] = store.references / f"{reference_grid(target, resolution)}.png"
     described = store.root / "environment.json"
     return write_report(
         rows,
         curves,
         store.report,
-        sample_images={key: path for key, path in samples.items() if path.is_file()},
-        real_images={key: path for key, path in real.items() if path.is_file()},
+        **pictures(store, rows),
         environment=json.loads(described.read_text(encoding="utf-8")) if described.is_file() else None,
         title=f"graftbench: {store.root.resolve().name}",
     )
+
+
+def pictures(store: "Store", rows: "pd.DataFrame") -> dict[str, dict[str, Path]]:
+    """The pictures that a store has, by kind and cell key, as ``write_report`` takes them."""
+    from ..store import reference_grid
+
+    found = {kind: {} for kind in ("sample_images", "real_images", "shot_images", "interpolation_images")}
+    for row in rows.itertuples():
+        grid = reference_grid(str(row.target), int(row.resolution))
+        key = str(row.key)
+        found["sample_images"][key] = store.folder(key) / "samples.png"
+        found["interpolation_images"][key] = store.folder(key) / "interpolations.png"
+        found["real_images"][key] = store.references / f"{grid}.png"
+        found["shot_images"][key] = store.references / f"{grid}-shots{row.shots}-seed{row.seed}.png"
+    return {kind: {key: path for key, path in paths.items() if path.is_file()} for kind, paths in found.items()}

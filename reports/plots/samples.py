@@ -34,7 +34,7 @@ def samples(
     The seed shown is the lowest that every strategy with pictures has, or each strategy's own lowest.
     """
     name, title = setting.named(f"samples-{target}"), f"Samples: {target}"
-    chosen = _cells(setting, target, sample_images)
+    chosen = chosen_cells(setting, target, sample_images)
     if chosen.empty:
         return Absent(name, title, f"no finished cell of {target} stored a picture of its samples")
     strips = []
@@ -86,7 +86,7 @@ def _row(images: np.ndarray, columns: int, gap: int) -> np.ndarray:
     return row
 
 
-def _cells(setting: Setting, target: str, sample_images: Mapping[str, Path]) -> pd.DataFrame:
+def chosen_cells(setting: Setting, target: str, sample_images: Mapping[str, Path]) -> pd.DataFrame:
     """One finished cell with a picture per label: of the seed that most labels have, the lowest such seed first."""
     rows = setting.rows
     rows = rows[(rows["target"] == target) & (rows["status"] == "ok") & rows["key"].isin(list(sample_images))]

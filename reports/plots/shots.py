@@ -1,0 +1,50 @@
+"""How quality grows with the number of training images."""
+
+import numpy as np
+
+from ..settings import Setting, present
+from .axes import log_ticks, metric_title, no_overlap, scale_for, short_title
+from .figure import Absent, Plot, legend, panels, plain
+from .means import mean_intervals
+
+
+def shots_quality(family: Setting, metric: str = "kid") -> Plot | Absent:
+    """Final metric against the number of shots, one panel per target; ``family`` spans several numbers of shots."""
+    name, column = family.named(f"shots-{metric}"), family.metric(metric)
+    title = f"{metric_title(metric, False)} against the number of shots"
+    rows = family.rows[(family.rows["status"] == "ok") & ~family.rows["reference"].astype(bool)]
+    if not present(rows, [column]) or rows["shots"].nunique() < 2:
+        return Absent(name, title, "fewer than two numbers of shots were run")
+    data = mean_intervals(rows, ["target", "label", "shots"], column)
+    figure, axes = panels(len(family.targets))
+    looks = family.looks(references=False)
+    scale = scale_for(data["mean"].to_numpy())
+    places = sorted(data["shots"].unique())
+    for target, each in zip(family.targets, axes, strict=True):
+        for label, group in data[data["target"] == target].groupby("label", sort=True):
+            style = looks[label]
+            each.plot(group["shots"], group["mean"], **style.line_style())
+            low = np.maximum(group["low"], group["mean"] / 4) if scale == "log" else group["low"]
+            each.fill_between(group["shots"], low, group["high"], color=style.colour, alpha=0.13, linewidth=0)
+        each.set_xscale("log")
+        each.set_yscale(scale)
+        each.set_xticks(places, [f"{place:g}" for place in places])
+        each.minorticks_off()
+        if scale == "log":
+            log_ticks(each.yaxis)
+        each.set_xlim(min(places) / 1.2, max(places) * 1.2)
+        each.set_title(plain(target))
+        each.set_xlabel("training images (shots)")
+        if each.get_subplotspec().is_first_col():
+            each.set_ylabel(short_title(column))
+        no_overlap(each)
+    legend(figure, looks)
+    return Plot(
+        name,
+        title,
+        f"Final {metric_title(column)} against the number of training images: mean and 95 % interval over seeds. "
+        f"{family.title}; {family.completeness}.",
+        f"Line chart for {data['label'].nunique()} strategies at {', '.join(f'{place:g}' for place in places)} shots.",
+        figure,
+        data,
+    )

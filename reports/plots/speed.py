@@ -1,0 +1,60 @@
+"""How soon quality targets are reached: runtime distributions over targets, seeds and rungs of the ladder."""
+
+import numpy as np
+import pandas as pd
+
+from ..convergence import runtime_distribution
+from ..ladder import RUNGS, ladder
+from ..settings import Setting, present
+from .axes import metric_title
+from .figure import Absent, Plot, legend, panels
+
+
+def runtime_ecdf(family: Setting, metric: str = "kid", targets: dict[str, list[float]] | None = None) -> Plot | Absent:
+    """Share of (target, seed, rung) reached against the share of the budget spent, in kimg and in seconds.
+
+    ``targets`` is the store's frozen ladder; without it, it is made from the fine-tuning runs among these rows.
+    """
+    name, column = family.named(f"runtime-ecdf-{metric}"), family.metric(metric)
+    title = f"Runtime distribution to {metric_title(metric, False)} targets"
+    if not present(family.curves, [column, "seconds"]):
+        return Absent(name, title, f"no cell has a curve of {column}")
+    curves = family.curves
+    rungs = targets or ladder(family.rows, curves, column)
+    if not rungs:
+        return Absent(name, title, "no fine-tuning run improves on its start, and the targets come from those")
+    parts = [
+        runtime_distribution(family.rows, curves, column, rungs, against).assign(against=against)
+        for against in ("kimg", "seconds")
+    ]
+    data = pd.concat(parts, ignore_index=True)
+    if data.empty:
+        return Absent(name, title, "no run has targets")
+    figure, axes = panels(2, width=3.4, height=2.6)
+    looks = family.looks(references=False)
+    for against, each in zip(("kimg", "seconds"), axes, strict=True):
+        for label, group in data[data["against"] == against].groupby("label", sort=True):
+            places = _marks(len(group))
+            each.step(group["x"], group["share"], where="post", markevery=places, **looks[str(label)].line_style())
+        each.set(xlim=(0, 1.01), ylim=(-0.02, 1.02))
+        each.set_xlabel(f"share of the budget in {'kimg' if against == 'kimg' else 'seconds'}")
+    axes[0].set_ylabel("share of targets reached ↑")
+    legend(figure, {label: look for label, look in looks.items() if label in set(data["label"])})
+    areas = data[data["against"] == "kimg"].groupby("label")["area"].first().sort_values(ascending=False)
+    return Plot(
+        name,
+        title,
+        f"Share of all (target, seed, rung) whose {metric_title(column)} was reached at two consecutive "
+        f"evaluations; rungs at {', '.join(f'{share:.0%}' for share in RUNGS)} of the way from the start of fine-tuning to its best. "
+        f"Runs that never arrive stay in the count. In seconds the budget ends where the shortest complete run ends. "
+        f"{family.title}; {family.completeness}.",
+        "Step chart. Mean share over the run (higher is better): "
+        + ", ".join(f"{label} {area:.2f}" for label, area in list(areas.items())[:8])
+        + ".",
+        figure,
+        data,
+    )
+
+
+def _marks(points: int) -> list[int]:
+    return sorted({int(place) for place in np.linspace(0, points - 1, 5)[1:-1]})
