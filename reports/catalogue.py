@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from .ladder import Ladder
 from .plots.convergence import convergence
 from .plots.figure import Absent, Plot
 from .plots.gain import gain_heatmap
@@ -37,7 +38,7 @@ class Pictures:
 
 
 def drawings(
-    rows: pd.DataFrame, curves: pd.DataFrame, pictures: Pictures, ladders: Mapping[str, dict[str, list[float]]]
+    rows: pd.DataFrame, curves: pd.DataFrame, pictures: Pictures, ladders: Mapping[str, dict[str, Ladder]]
 ) -> Iterator[tuple[str, Draw]]:
     """Section and drawing function of every figure. ``ladders`` holds the frozen targets by metric column."""
     apart, together = settings(rows, curves), settings(rows, curves, across_shots=True)

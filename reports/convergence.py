@@ -185,7 +185,7 @@ def runtime_distribution(
 
 def _blocks(rows: pd.DataFrame, curves: pd.DataFrame, metric: str, against: str):
     for block, group in rows.groupby(block_columns(rows), sort=True, dropna=False):
-        runs = runs_of(group, curves, metric, against)
+        runs = runs_of(group, curves[curves["key"].isin(group["key"])], metric, against)
         if runs:
             yield block, group, runs, horizon_of(group, runs, against)
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from .catalogue import Pictures, drawings
 from .comparison import write_comparisons
+from .ladder import Ladder
 from .page import Page, write_page
 from .plots.figure import Absent, save
 from .settings import settings
@@ -25,7 +26,7 @@ def write_report(
     real_images: Mapping[str, Path] | None = None,
     shot_images: Mapping[str, Path] | None = None,
     interpolation_images: Mapping[str, Path] | None = None,
-    ladders: Mapping[str, dict[str, list[float]]] | None = None,
+    ladders: Mapping[str, dict[str, Ladder]] | None = None,
     environment: Mapping[str, object] | None = None,
     title: str = "graftbench report",
 ) -> Path:

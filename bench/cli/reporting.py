@@ -25,16 +25,20 @@ def write_store_report(store: "Store") -> Path:
     """Write ``<store>/report/`` from what is stored; returns the page's path."""
     import json
 
+    from ...reports.ladder import frozen_ladders
     from ...reports.report import write_report
     from ..rows import read_curves, read_rows
 
     rows, curves = read_rows(store), read_curves(store)
+    metrics = [f"kid@{extractor}" for extractor in sorted(set(rows.get("extractor", [])))]
+    targets = {m: frozen_ladders(store.root / "targets.json", rows, curves, m) for m in metrics if m in curves}
     described = store.root / "environment.json"
     return write_report(
         rows,
         curves,
         store.report,
         **pictures(store, rows),
+        ladders=targets,
         environment=json.loads(described.read_text(encoding="utf-8")) if described.is_file() else None,
         title=f"graftbench: {store.root.resolve().name}",
     )

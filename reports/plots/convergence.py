@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 
 from ..settings import Setting, present
 from .axes import log_ticks, metric_title, no_overlap, scale_for, short_title
-from .figure import Absent, Plot, legend, panels, plain
+from .figure import MOST_BANDS, Absent, Plot, arrange, legend, panels, plain
 from .means import mean_intervals
 
 FLOOR = {"color": "#555555", "linestyle": (0, (1, 1)), "linewidth": 1.0}
@@ -28,6 +28,7 @@ def convergence(setting: Setting, metric: str = "kid", against: str = "kimg") ->
     lines = reference_lines(setting, metric)
     figure, axes = panels(len(setting.targets))
     scale = scale_for(data["mean"].to_numpy())
+    faint = 0.13 if data["label"].nunique() <= MOST_BANDS else 0.045
     looks = setting.looks(references=False)
     for target, each in zip(setting.targets, axes, strict=True):
         shown = data[data["target"] == target]
@@ -35,7 +36,7 @@ def convergence(setting: Setting, metric: str = "kid", against: str = "kimg") ->
             style = looks[label]
             each.plot(group["x"], group["mean"], markevery=max(1, len(group) // 6), label=label, **style.line_style())
             low = group["low"] if scale == "linear" else np.maximum(group["low"], group["mean"] / 4)
-            each.fill_between(group["x"], low, group["high"], color=style.colour, alpha=0.13, linewidth=0)
+            each.fill_between(group["x"], low, group["high"], color=style.colour, alpha=faint, linewidth=0)
         each.set_yscale(scale)
         _draw_lines(each, lines.loc[target], shown["mean"].min(), scale)
         each.set_title(plain(target))
@@ -47,6 +48,7 @@ def convergence(setting: Setting, metric: str = "kid", against: str = "kimg") ->
         if each.get_subplotspec().is_first_col():
             each.set_ylabel(short_title(column))
     legend(figure, looks, {"real vs. real (floor)": FLOOR, "unadapted source (ceiling)": CEILING})
+    arrange(figure)
     return Plot(
         name,
         title,

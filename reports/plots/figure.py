@@ -1,11 +1,14 @@
 """A plot with everything that belongs to it (caption, alternative text, data), and its files."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
 
 from ..style import Look, theme
 
@@ -15,6 +18,10 @@ METADATA: dict[str, dict[str, str | None]] = {
     "png": {"Software": None},
 }
 """No dates and no versions, so that the same rows give the same bytes."""
+
+
+MOST_BANDS = 8
+"""With more strategies in one panel, their intervals are drawn fainter."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +55,7 @@ def save(plot: Plot, folder: Path, formats: tuple[str, ...] = ("svg", "pdf", "pn
     with theme():
         for kind in formats:
             files[kind] = folder / f"{plot.name}.{kind}"
-            plot.figure.savefig(files[kind], format=kind, metadata=METADATA[kind], bbox_inches="tight", pad_inches=0.05)
+            plot.figure.savefig(files[kind], format=kind, metadata=METADATA[kind])
     files["csv"] = folder / f"{plot.name}.csv"
     plot.data.to_csv(files["csv"], index=False, float_format="%.8g", lineterminator="\n")
     return files
@@ -58,7 +65,7 @@ def panels(count: int, width: float = 2.9, height: float = 2.2, columns: int = 4
     """A figure with ``count`` panels of ``width`` x ``height`` inches in rows of at most ``columns``."""
     columns = min(columns, count) if count != 4 else 2
     rows = -(-count // columns)
-    figure = Figure(figsize=(max(width * columns, 3.6), height * rows), layout="constrained")
+    figure = Figure(figsize=(max(width * columns, 3.6), height * rows))
     grid = figure.subplots(rows, columns, squeeze=False)
     axes = list(grid.flat)
     for spare in axes[count:]:
@@ -66,10 +73,18 @@ def panels(count: int, width: float = 2.9, height: float = 2.2, columns: int = 4
     return figure, axes[:count]
 
 
+def arrange(figure: Figure) -> None:
+    """Give every panel, title and legend its place, once: a layout engine would do it again for each format."""
+    ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.05).execute(figure)
+
+
+def left_margin(names: Iterable[str]) -> float:
+    """Inches that the longest name takes beside a panel."""
+    return 0.15 + 0.068 * max((len(plain(name)) for name in names), default=0)
+
+
 def legend(figure: Figure, looks: dict[str, Look], extra: dict[str, dict] | None = None, lines: bool = True) -> None:
     """One legend below all panels: a line with a marker for each label, then ``extra`` line styles by name."""
-    from matplotlib.lines import Line2D
-
     handles = []
     for name, each in looks.items():
         style = each.line_style() if lines else {**each.marker_style(), "linestyle": "none"}

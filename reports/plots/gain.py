@@ -9,7 +9,7 @@ from ...bench.errors import UserError
 from ..gain import transfer_gain
 from ..settings import Setting, present
 from .axes import metric_title
-from .figure import Absent, Plot, plain
+from .figure import Absent, Plot, arrange, plain
 
 MARKS = {"gain": "", "negative transfer": " ▼", "undecided": " ?"}
 
@@ -54,7 +54,7 @@ def gain_heatmap(family: Setting, metric: str = "kid") -> Plot | Absent:
 
 def _draw(values: pd.DataFrame, verdicts: pd.DataFrame, unit: str) -> Figure:
     high, wide = values.shape
-    figure = Figure(figsize=(1.9 + 0.82 * wide, 1.0 + 0.27 * high), layout="constrained")
+    figure = Figure(figsize=(1.9 + 0.82 * wide, 1.0 + 0.27 * high))
     axes = figure.subplots()
     finite = values.to_numpy(float)
     limit = float(np.nanquantile(np.abs(finite), 0.95)) or 1.0
@@ -70,7 +70,8 @@ def _draw(values: pd.DataFrame, verdicts: pd.DataFrame, unit: str) -> Figure:
     axes.grid(visible=False)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    bar = figure.colorbar(image, ax=axes, fraction=0.04, pad=0.02, extend="both")
+    bar = figure.colorbar(image, ax=axes, fraction=0.04, pad=0.02, extend="both", use_gridspec=False)
     bar.set_label(f"gain ({unit})")
     bar.outline.set_visible(False)  # type: ignore[operator]
+    arrange(figure)
     return figure

@@ -12,7 +12,7 @@ from ..settings import slug
 from ..significance import RankTest, rank_test
 from ..style import Look
 from .axes import metric_title
-from .figure import Absent, Plot, legend, panels, plain
+from .figure import Absent, Plot, arrange, left_margin, legend, panels, plain
 
 THRESHOLDS = 81
 
@@ -39,6 +39,7 @@ def profile(scores: Scores, looks: dict[str, Look], suffix: str = "") -> Plot | 
     axes.set_xlabel("normalised score →" if "floor" not in scale else "normalised score (0 = source, 1 = floor) →")
     axes.set_ylabel("share of runs above ↑")
     legend(figure, {label: looks[label] for label in scores.strategies})
+    arrange(figure)
     data = pd.concat(parts, ignore_index=True)
     middle = {
         label: float(np.median(each[scores.expected])) for label, each in zip(scores.strategies, values, strict=True)
@@ -90,11 +91,12 @@ def draw_ranks(test: RankTest, looks: dict[str, Look]) -> Figure:
     order = sorted(test.mean_ranks, key=lambda name: (test.mean_ranks[name], name))
     worst, left = len(order), order[: (len(order) + 1) // 2]
     bars = [c for c in test.cliques if len(c) > 1] if test.testable and test.critical_difference else []
-    depth = 0.55 + 0.16 * len(bars)
-    height = depth + 0.24 * len(left) + 0.75
-    figure = Figure(figsize=(6.4, height))
-    axes: Axes = figure.add_axes((0.3, 0.0, 0.4, 1.0))
-    axes.set(xlim=(1, worst), ylim=(-height + 0.7, 0.7))
+    depth = 0.4 + 0.16 * len(bars)
+    above, below = 0.65, depth + 0.24 * len(left) - 0.05
+    margin, wide = left_margin(order) + 0.65, 2.8
+    figure = Figure(figsize=(wide + 2 * margin, above + below))
+    axes: Axes = figure.add_axes((margin / figure.get_figwidth(), 0.0, wide / figure.get_figwidth(), 1.0))
+    axes.set(xlim=(1, worst), ylim=(-below, above))
     axes.set_axis_off()
     axes.plot([1, worst], [0, 0], color="black", linewidth=1, clip_on=False)
     step = max(1, worst // 8)
@@ -119,8 +121,14 @@ def draw_ranks(test: RankTest, looks: dict[str, Look]) -> Figure:
         axes.plot([rank, rank, edge], [0, y, y], color=style.colour, linewidth=1, linestyle=style.dashes, clip_on=False)
         axes.plot([rank], [0], linestyle="none", clip_on=False, zorder=3, **style.marker_style())
         words = f"{plain(name)}  {rank:.2f}" if on_left else f"{rank:.2f}  {plain(name)}"
-        side = {"ha": "right" if on_left else "left", "va": "center"}
-        axes.text(edge - pad / 3 if on_left else edge + pad / 3, y, words, fontsize=8, **side)
+        axes.text(
+            edge - pad / 3 if on_left else edge + pad / 3,
+            y,
+            words,
+            fontsize=8,
+            va="center",
+            ha="right" if on_left else "left",
+        )
     axes.text((1 + worst) / 2, 0.42, "mean rank (1 is best)", ha="center", va="bottom", fontsize=8)
     return figure
 

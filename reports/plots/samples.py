@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from ..settings import Setting
-from .figure import Absent, Plot, plain
+from .figure import Absent, Plot, left_margin, plain
 
 COLUMNS = 10
 
@@ -62,9 +62,10 @@ def strip_figure(strips: list[tuple[str, np.ndarray]], gap: int = 1) -> Figure:
     """Rows of tiles (n x R x R x 3) with their names on the left; every row is shown at the same size."""
     height, per_tile = len(strips), 0.52
     columns = max(len(images) for _, images in strips)
-    figure = Figure(figsize=(1.5 + per_tile * columns, per_tile * height))
+    left = left_margin(label for label, _ in strips)
+    figure = Figure(figsize=(left + per_tile * columns, per_tile * height))
     grid = figure.subplots(height, 1, squeeze=False, gridspec_kw={"hspace": 0.06})
-    figure.subplots_adjust(left=1.5 / figure.get_figwidth(), right=1, top=1, bottom=0)
+    figure.subplots_adjust(left=left / figure.get_figwidth(), right=1, top=0.995, bottom=0.005)
     for (label, images), axes in zip(strips, grid.flat, strict=True):
         axes.imshow(_row(images, columns, gap), interpolation="nearest", aspect="equal")
         axes.set_anchor("W")

@@ -4,7 +4,7 @@ import numpy as np
 
 from ..settings import Setting, present
 from .axes import log_ticks, metric_title, no_overlap, scale_for, short_title
-from .figure import Absent, Plot, legend, panels, plain
+from .figure import MOST_BANDS, Absent, Plot, arrange, legend, panels, plain
 from .means import mean_intervals
 
 
@@ -17,6 +17,7 @@ def shots_quality(family: Setting, metric: str = "kid") -> Plot | Absent:
         return Absent(name, title, "fewer than two numbers of shots were run")
     data = mean_intervals(rows, ["target", "label", "shots"], column)
     figure, axes = panels(len(family.targets))
+    faint = 0.13 if data["label"].nunique() <= MOST_BANDS else 0.045
     looks = family.looks(references=False)
     scale = scale_for(data["mean"].to_numpy())
     places = sorted(data["shots"].unique())
@@ -25,7 +26,7 @@ def shots_quality(family: Setting, metric: str = "kid") -> Plot | Absent:
             style = looks[label]
             each.plot(group["shots"], group["mean"], **style.line_style())
             low = np.maximum(group["low"], group["mean"] / 4) if scale == "log" else group["low"]
-            each.fill_between(group["shots"], low, group["high"], color=style.colour, alpha=0.13, linewidth=0)
+            each.fill_between(group["shots"], low, group["high"], color=style.colour, alpha=faint, linewidth=0)
         each.set_xscale("log")
         each.set_yscale(scale)
         each.set_xticks(places, [f"{place:g}" for place in places])
@@ -39,6 +40,7 @@ def shots_quality(family: Setting, metric: str = "kid") -> Plot | Absent:
             each.set_ylabel(short_title(column))
         no_overlap(each)
     legend(figure, looks)
+    arrange(figure)
     return Plot(
         name,
         title,

@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 
 from ..convergence import runtime_distribution
-from ..ladder import RUNGS, ladder
+from ..ladder import RUNGS, Ladder, ladders
 from ..settings import Setting, present
 from .axes import metric_title
-from .figure import Absent, Plot, legend, panels
+from .figure import Absent, Plot, arrange, legend, panels
 
 
-def runtime_ecdf(family: Setting, metric: str = "kid", targets: dict[str, list[float]] | None = None) -> Plot | Absent:
+def runtime_ecdf(family: Setting, metric: str = "kid", targets: dict[str, Ladder] | None = None) -> Plot | Absent:
     """Share of (target, seed, rung) reached against the share of the budget spent, in kimg and in seconds.
 
     ``targets`` is the store's frozen ladder; without it, it is made from the fine-tuning runs among these rows.
@@ -20,7 +20,7 @@ def runtime_ecdf(family: Setting, metric: str = "kid", targets: dict[str, list[f
     if not present(family.curves, [column, "seconds"]):
         return Absent(name, title, f"no cell has a curve of {column}")
     curves = family.curves
-    rungs = targets or ladder(family.rows, curves, column)
+    rungs = targets or ladders(family.rows, curves, column)
     if not rungs:
         return Absent(name, title, "no fine-tuning run improves on its start, and the targets come from those")
     parts = [
@@ -40,12 +40,14 @@ def runtime_ecdf(family: Setting, metric: str = "kid", targets: dict[str, list[f
         each.set_xlabel(f"share of the budget in {'kimg' if against == 'kimg' else 'seconds'}")
     axes[0].set_ylabel("share of targets reached ↑")
     legend(figure, {label: look for label, look in looks.items() if label in set(data["label"])})
+    arrange(figure)
     areas = data[data["against"] == "kimg"].groupby("label")["area"].first().sort_values(ascending=False)
     return Plot(
         name,
         title,
         f"Share of all (target, seed, rung) whose {metric_title(column)} was reached at two consecutive "
-        f"evaluations; rungs at {', '.join(f'{share:.0%}' for share in RUNGS)} of the way from the start of fine-tuning to its best. "
+        f"evaluations; rungs at {', '.join(f'{share:.0%}' for share in RUNGS)} of the way from the start of "
+        f"fine-tuning to its best. "
         f"Runs that never arrive stay in the count. In seconds the budget ends where the shortest complete run ends. "
         f"{family.title}; {family.completeness}.",
         "Step chart. Mean share over the run (higher is better): "

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..settings import Setting
-from .figure import Absent, Plot, plain
+from .figure import Absent, Plot, left_margin, plain
 from .samples import chosen_cells, strip_figure, tiles
 
 STEPS = 8
@@ -87,9 +87,10 @@ def _small(images: np.ndarray) -> np.ndarray:
 def pair_figure(strips: list[tuple[str, np.ndarray]]) -> Figure:
     """Rows of pairs (n x 2 x R x R x 3); the two of a pair touch, pairs stand apart."""
     per_pair, height = 1.16, len(strips)
-    figure = Figure(figsize=(1.5 + per_pair * PAIRS, 0.54 * height))
+    left = left_margin(label for label, _ in strips)
+    figure = Figure(figsize=(left + per_pair * PAIRS, 0.54 * height))
     grid = figure.subplots(height, 1, squeeze=False, gridspec_kw={"hspace": 0.08})
-    figure.subplots_adjust(left=1.5 / figure.get_figwidth(), right=1, top=1, bottom=0)
+    figure.subplots_adjust(left=left / figure.get_figwidth(), right=1, top=0.995, bottom=0.005)
     for (label, pairs), axes in zip(strips, grid.flat, strict=True):
         size = pairs.shape[2]
         gap = max(2, size // 5)

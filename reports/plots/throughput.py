@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from ..settings import Setting, present
-from .figure import Absent, Plot, panels, plain
+from .figure import Absent, Plot, arrange, panels, plain
 from .means import mean_intervals
 
 COSTS = {
@@ -41,6 +41,7 @@ def throughput(setting: Setting) -> Plot | Absent:
         each.set_xlabel(words)
         each.set_xlim(left=0)
         each.locator_params(axis="x", nbins=5)
+    arrange(figure)
     data = pd.concat([tables[cost].assign(cost=cost).reset_index() for cost in costs])
     fastest, slowest = order[-1], order[0]
     machines = sorted(rows["hardware"].dropna().astype(str).unique()) if "hardware" in rows else ["not recorded"]

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 
 from ..settings import Setting, present
 from .axes import log_ticks, metric_title, no_overlap, scale_for, short_title
-from .figure import Absent, Plot, legend, panels, plain
+from .figure import MOST_BANDS, Absent, Plot, arrange, legend, panels, plain
 from .means import mean_intervals
 
 
@@ -37,6 +37,7 @@ def pareto(setting: Setting, metric: str = "kid") -> Plot | Absent:
         if each.get_subplotspec().is_first_col():
             each.set_ylabel(short_title(column))
     legend(figure, looks, {"Pareto front": {"color": "#888888", "linewidth": 1}}, lines=False)
+    arrange(figure)
     fronts = [f"{t}: {', '.join(g.loc[g['on_front'], 'label'])}" for t, g in data.groupby("target")]
     return Plot(
         name,
@@ -69,6 +70,7 @@ def scatter(setting: Setting, stem: str, horizontal: str, vertical: str, remark:
         if each.get_subplotspec().is_first_col():
             each.set_ylabel(short_title(y))
     legend(figure, looks, lines=False)
+    arrange(figure)
     best = data.assign(both=data["x"].rank() + data["y"].rank()).sort_values("both").iloc[-1]
     return Plot(
         name,
@@ -119,11 +121,12 @@ def _front(group: pd.DataFrame) -> np.ndarray:
 
 
 def _scatter(axes: Axes, shown: pd.DataFrame, looks: dict) -> None:
+    faint = 0.45 if len(shown) <= MOST_BANDS else 0.22
     for row in shown.itertuples():
         style = looks[row.label]
         axes.errorbar(
             row.x, row.y, xerr=[[row.x - row.x_low], [row.x_high - row.x]],
-            yerr=[[row.y - row.y_low], [row.y_high - row.y]], elinewidth=0.6, ecolor=style.colour, alpha=0.45,
+            yerr=[[row.y - row.y_low], [row.y_high - row.y]], elinewidth=0.6, ecolor=style.colour, alpha=faint,
             linestyle="none", zorder=2,
         )  # fmt: skip
         axes.plot(row.x, row.y, linestyle="none", zorder=3, **style.marker_style())
