@@ -7,24 +7,29 @@ scripts by hash keeps everything else from running. All names are escaped by Jin
 import base64
 import functools
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
+from itertools import chain
 from pathlib import Path
 
 import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from .comparison import Table
+from .formats import SUFFIX, sort_key
 from .page_data import cell_table, facts, failures, interactive, packages, provenance
 from .plots.figure import Absent, Plot
+from .table import Table, marked, text
 
 BUDGET = 7_600_000
 """Bytes that the page may have; what no longer fits is linked beside it, and the page says so."""
 LARGEST_SVG = 160_000
 """A larger vector drawing is shown as its PNG."""
 LARGEST_CSV = 120_000
+CELL_BYTES = 90
+"""About what a table's cell takes in HTML."""
 
 
 @dataclass
@@ -37,7 +42,8 @@ class Page:
     environment: Mapping[str, object]
     figures: list[tuple[str, Plot, dict[str, Path]]] = field(default_factory=list)
     absent: list[Absent] = field(default_factory=list)
-    tables: list[Table] = field(default_factory=list)
+    tables: dict[str, list[Table]] = field(default_factory=dict)
+    """By subject."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +61,9 @@ def write_page(page: Page, path: Path) -> None:
     """Render the page to ``path``; figures' files must lie below its folder."""
     script, style, plotly = _template_text("page.js"), _template_text("page.css"), _plotly()
     data = interactive(page.rows, page.curves)
-    tables = [*page.tables, *([cell_table(page.rows)] if len(page.rows) else [])]
-    room = BUDGET - len(script) - len(style) - len(plotly) - 2 * len(data) - 60 * sum(t.texts.size for t in tables)
+    tables = page.tables | ({"cells": [cell_table(page.rows)]} if len(page.rows) else {})
+    cells = sum(len(table.rows) * len(table.head) for table in chain(*tables.values()))
+    room = BUDGET - len(script) - len(style) - len(plotly) - 2 * len(data) - CELL_BYTES * cells
     sections: dict[str, list[Shown]] = {}
     for section, plot, files in page.figures:
         each = _show(plot, files, path.parent, room)
@@ -77,6 +84,11 @@ def write_page(page: Page, path: Path) -> None:
         style=Markup(style),
         script=Markup(script),
         plotly=Markup(plotly),
+        text=text,
+        sort_key=sort_key,
+        numeric=_numeric_columns,
+        marked=marked,
+        suffix=SUFFIX,
         policy=_policy(script, plotly),
     )
     path.write_text(html, encoding="utf-8", newline="\n")
@@ -88,6 +100,13 @@ def _show(plot: Plot, files: dict[str, Path], folder: Path, room: int) -> Shown:
     data = _data_link(files["csv"], "text/csv") if files["csv"].stat().st_size <= LARGEST_CSV else ""
     relative = {kind: file.relative_to(folder).as_posix() for kind, file in files.items()}
     return Shown(plot, source if len(source) <= room else "", data if len(source) + len(data) <= room else "", relative)
+
+
+def _numeric_columns(table: Table) -> list[bool]:
+    """Which columns hold numbers, with or without an interval behind them, and are set to the right."""
+    columns = zip(*([text(value) for value in row] for row in table.rows), strict=True)
+    found = [all(re.match(r"-?\d|–", each) for each in column) for column in columns]
+    return found or [False] * len(table.head)
 
 
 def _data_link(file: Path, kind: str) -> str:

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from .comparison import Table
 from .plots.axes import metric_title
 from .plots.convergence import curve_means, reference_lines
 from .settings import Setting, present, settings
+from .table import Table, Value
 
 MOST_CELLS = 3000
 """Rows of the table of all cells; a larger store's table is in its CSV and Parquet files."""
@@ -74,19 +74,23 @@ def spec_hash(rows: pd.DataFrame) -> str:
 def cell_table(rows: pd.DataFrame) -> Table:
     """One row per cell with its headline numbers."""
     ordered = rows.sort_values(["target", "shots", "label", "seed", "key"]).head(MOST_CELLS)
-    texts, values = pd.DataFrame(index=ordered.index), pd.DataFrame(index=ordered.index)
+    columns: dict[str, list[Value]] = {}
     for column in SHOWN:
         if column not in ("backbone", "extractor") or rows[column].nunique() > 1:
-            name = "strategy" if column == "label" else column
-            texts[name] = ordered[column].astype(str)
-            values[name] = pd.to_numeric(ordered[column], errors="coerce") if column in ("shots", "seed") else np.nan
-    for column, words in (MEASURED | COSTS).items():
-        values[words] = _own(ordered, column) if column in MEASURED else ordered.get(column, np.nan)
-        texts[words] = ["–" if math.isnan(value) else f"{value:.4g}" for value in values[words]]
+            kind = int if column in ("shots", "seed") else str
+            columns["strategy" if column == "label" else column] = [kind(value) for value in ordered[column]]
+    for column, words in MEASURED.items():
+        columns[words] = [_number(value) for value in _own(ordered, column)]
+    for column, words in COSTS.items():
+        columns[words] = [_number(value) for value in ordered.get(column, [None] * len(ordered))]
     left_out = f" The first {MOST_CELLS} of {len(rows)}." if len(rows) > MOST_CELLS else ""
-    return Table(
-        "cells", "All cells", f"One row per cell, final iteration.{left_out}", texts, values, list(ordered["label"])
-    )
+    body = tuple(zip(*columns.values(), strict=True))
+    return Table("cells", "All cells", tuple(columns), body, notes=(f"One row per cell, final iteration.{left_out}",))
+
+
+def _number(value: object) -> float | None:
+    number = float("nan") if value is None else float(value)  # type: ignore[arg-type]
+    return number if math.isfinite(number) else None
 
 
 def interactive(rows: pd.DataFrame, curves: pd.DataFrame) -> str:

@@ -7,12 +7,11 @@ from pathlib import Path
 import pandas as pd
 
 from .catalogue import Pictures, drawings
-from .comparison import write_comparisons
 from .ladder import Ladder
 from .page import Page, write_page
 from .plots.figure import Absent, save
-from .settings import settings
 from .style import theme
+from .tables import all_tables, write_tables
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +46,8 @@ def write_report(
             page.absent.append(drawn)
         else:
             page.figures.append((section, drawn, save(drawn, folder / "figures")))
-    page.tables += write_comparisons(settings(rows, curves), folder / "tables")
+    page.tables = all_tables(rows) if len(rows) else {}
+    write_tables(page.tables, folder / "tables")
     path = folder / "index.html"
     write_page(page, path)
     log.info("wrote %s", path)

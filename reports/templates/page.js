@@ -72,15 +72,18 @@
   byId("toggles").hidden = data.strategies.length === 0;
 
   // Tables
-  const NUMBER = new Intl.Collator("en", { numeric: true });
+  const WORDS = new Intl.Collator("en", { numeric: true });
   function sortBy(table, place, ascending) {
     const body = table.tBodies[0];
-    const number = (row) => row.cells[place].dataset.value;
+    const number = (row) => {
+      const cell = row.cells[place];
+      return cell.dataset.value ?? /^-?\d+(\.\d+)?(?= |$)/.exec(cell.textContent)?.[0];
+    };
     const compare = (a, b) => {
       const [x, y] = [number(a), number(b)];
       if (x !== undefined && y !== undefined) return (ascending ? 1 : -1) * (Number(x) - Number(y));
       if (x !== undefined || y !== undefined) return x === undefined ? 1 : -1; // what has no number stays last
-      return (ascending ? 1 : -1) * NUMBER.compare(a.cells[place].textContent, b.cells[place].textContent);
+      return (ascending ? 1 : -1) * WORDS.compare(a.cells[place].textContent, b.cells[place].textContent);
     };
     body.append(...[...body.rows].sort(compare));
     for (const head of table.tHead.rows[0].cells) head.removeAttribute("aria-sort");
