@@ -1,7 +1,9 @@
 """Which device a run uses, and what machine it is."""
 
+import contextlib
 import os
 import platform
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,9 +29,14 @@ def peak_memory_mb(device: torch.device) -> float:
     """Peak memory of this process: allocated on the GPU, or resident on the CPU (a process-lifetime mark)."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
+    status = Path("/proc/self/status")
+    if status.exists():
+        # getrusage would give the parent's peak where that is higher: a new process inherits its mark.
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) / 1024
     import resource
 
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 def describe(device: torch.device) -> dict[str, Any]:
@@ -43,12 +50,21 @@ def describe(device: torch.device) -> dict[str, Any]:
     }
 
 
-def limit_memory(gigabytes: float) -> None:
-    """Make allocations beyond ``gigabytes`` fail in this process, before the machine starts to swap."""
+@contextlib.contextmanager
+def memory_limit(gigabytes: float | None) -> Iterator[None]:
+    """Make allocations beyond ``gigabytes`` fail in this process, before the machine starts to swap.
+
+    It is lifted at the end, so that a failure can still be written down.
+    """
     import resource
 
-    limit = int(gigabytes * 1e9)
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    if gigabytes is not None:
+        resource.setrlimit(resource.RLIMIT_DATA, (int(gigabytes * 1e9), before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, before)
 
 
 @cache

@@ -91,7 +91,8 @@ class Matrix(_Section):
     timeout_minutes: float = Field(240, gt=0)
     """A cell that takes longer is stopped and recorded as ``timeout``."""
     memory_gb: float | None = Field(None, gt=0)
-    """A cell that takes more on the CPU is stopped and recorded as ``out-of-memory``; no limit if left out."""
+    """A cell that takes more main memory is stopped and recorded as ``out-of-memory``; its share of the machine (nine
+    tenths, divided by the cells side by side) if left out."""
 
     @field_validator("backbone", mode="before")
     @classmethod

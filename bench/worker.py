@@ -5,7 +5,9 @@ its parent. The process dies with its parent, and no two of them work on one cel
 """
 
 import argparse
+import contextlib
 import ctypes
+import errno
 import faulthandler
 import logging
 import os
@@ -17,6 +19,8 @@ from types import FrameType
 
 import filelock
 
+from .store import read_status, write_status
+
 log = logging.getLogger("graftbench")
 
 BUSY = 75
@@ -25,10 +29,13 @@ PARENT = "GRAFTBENCH_PARENT"
 """Environment variable: process id of the run that started this worker."""
 INTERRUPTED = 130
 """Exit code: asked to stop; the checkpoint is written."""
+DISK = 74
+"""Exit code: the cell's folder cannot be written (EX_IOERR); the cell stays missing."""
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the cell unless it is done; returns 0 if it ended ``ok``, 1 if otherwise, ``BUSY`` or ``INTERRUPTED``."""
+    """Run the cell unless it has ended; returns 0 if it is ``ok``, 1 if not, ``BUSY``, ``INTERRUPTED`` or ``DISK``."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--source", type=Path)
@@ -42,52 +49,69 @@ def main(arguments: list[str] | None = None) -> int:
     _die_with_parent()
     stop = _StopRequest()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
-    lock = filelock.FileLock(options.folder / "lock", blocking=False)
     try:
-        with lock:
+        with filelock.FileLock(options.folder / "lock", blocking=False):
+            ended = read_status(options.folder)["status"]
+            if ended == "ok" or (ended != "missing" and not options.retry):
+                return 0 if ended == "ok" else 1
             return _run(options, stop)
     except filelock.Timeout:
         return BUSY
+    except Exception as error:
+        if not is_unwritable(error):
+            raise
+        with contextlib.suppress(OSError):  # the log may lie on the same disk
+            traceback.print_exc(file=sys.stdout)
+        return DISK
 
 
 def _run(options: argparse.Namespace, stop: "_StopRequest") -> int:
-    import torch
-
     from .cell import Cell
-    from .devices import choose_device, describe, limit_memory, peak_memory_mb
+    from .devices import choose_device, describe, memory_limit, peak_memory_mb
     from .experiment import Interrupted, run_cell
     from .plugins import load_plugins
-    from .store import read_status, write_status
     from .train import Diverged
 
-    ended = read_status(options.folder)["status"]
-    if ended == "ok" or (ended != "missing" and not options.retry):
-        return 0 if ended == "ok" else 1
     (options.folder / "status.json").unlink(missing_ok=True)
     device = choose_device(options.device)
-    if options.memory_gb and device.type == "cpu":
-        limit_memory(options.memory_gb)
+    limit = memory_limit(options.memory_gb) if device.type == "cpu" else contextlib.nullcontext()
     facts = {**describe(device), "source_folder": options.source.name if options.source else ""}
     try:
-        load_plugins(options.plugin)
-        cell = Cell.from_json((options.folder / "spec.json").read_text(encoding="utf-8"))
-        log.info("cell %s: %s on %s@%d, seed %d", cell.key, cell.label, cell.target, cell.shots, cell.seed)
-        run_cell(cell, options.source, options.folder, options.references, device, stop.is_set)
+        with limit:
+            load_plugins(options.plugin)
+            cell = Cell.from_json((options.folder / "spec.json").read_text(encoding="utf-8"))
+            log.info("cell %s: %s on %s@%d, seed %d", cell.key, cell.label, cell.target, cell.shots, cell.seed)
+            run_cell(cell, options.source, options.folder, options.references, device, stop.is_set)
         status, reason = "ok", ""
     except Interrupted as error:
         log.info("%s", error)
         return INTERRUPTED
     except Diverged as error:
         status, reason = "diverged", str(error)
-    except (MemoryError, torch.cuda.OutOfMemoryError) as error:
-        status, reason = "out-of-memory", _brief(error)
     except Exception as error:
-        out_of_memory = isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
-        status, reason = "out-of-memory" if out_of_memory else "failed", _brief(error)
+        if is_unwritable(error):
+            raise
+        status, reason = "out-of-memory" if _is_out_of_memory(error) else "failed", _brief(error)
         traceback.print_exc(file=sys.stdout)
     log.info("%s %s", status, reason)
     write_status(options.folder, status, reason, peak_memory_mb=round(peak_memory_mb(device), 1), **facts)
     return 0 if status == "ok" else 1
+
+
+def is_unwritable(error: Exception) -> bool:
+    """A full or read-only disk: the cell is not to blame. safetensors has the system's code in its message only."""
+    if isinstance(error, OSError):
+        return error.errno in UNWRITABLE
+    return type(error).__name__ == "SafetensorError" and any(f"code: {code}," in str(error) for code in UNWRITABLE)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    import torch
+
+    said = isinstance(error, RuntimeError) and any(
+        words in str(error) for words in ("can't allocate memory", "bad_alloc", "out of memory")
+    )
+    return said or isinstance(error, MemoryError | torch.cuda.OutOfMemoryError)
 
 
 class _StopRequest:

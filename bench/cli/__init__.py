@@ -3,6 +3,7 @@
 Commands live in one file per subject and import what they need when they run, so that ``--help`` is instant.
 """
 
+import errno
 import importlib
 import sys
 
@@ -31,9 +32,17 @@ for subject in SUBJECTS:
 
 
 def main() -> None:
-    """Run the command line. A ``UserError`` becomes one line on standard error and exit code 2."""
+    """Run the command line. A ``UserError`` becomes one line on standard error and exit code 2.
+
+    So does a place that cannot be written: a full or read-only disk, or one that is somebody else's.
+    """
     try:
         app()
     except UserError as error:
         print(f"graftbench: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM):
+            raise
+        print(f"graftbench: {error.filename or 'output'}: {error.strerror}; what was stored is kept", file=sys.stderr)
         raise SystemExit(2) from None

@@ -1,5 +1,8 @@
 """``graftbench pretrain``, ``plan``, ``run`` and ``status``: making a benchmark."""
 
+import shlex
+import signal
+import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -26,7 +29,9 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N")]
 def run(
     matrix: MatrixName,
     store: StorePath = None,
-    jobs: Annotated[int, typer.Option(min=1, help="cells that run side by side")] = 1,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="cells side by side; one, or one per GPU, if left out")
+    ] = None,
     device: Device = "auto",
     plugin: Plugins = [],
     strategy: Only = [],
@@ -59,7 +64,14 @@ def run(
         _say(f"nothing to do: all {len(plan.cells)} cells of {asked.name} are in {opened.root}")
     else:
         write_json(opened.root / "environment.json", describe_environment())
-        _run_cells(opened, asked, plan, pending, jobs, device, plugin, retry)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        try:
+            _run_cells(opened, asked, plan, pending, jobs, device, plugin, retry)
+        except KeyboardInterrupt:
+            missing = sum(not opened.is_done(cell.key) for cell in plan.cells)
+            again = shlex.join(["graftbench", *sys.argv[1:]])
+            _say(f"stopped: {len(plan.cells) - missing} of {len(plan.cells)} cells are done; to go on: {again}")
+            raise typer.Exit(130) from None
     if report and (pending or not (opened.report / "index.html").exists()):
         from .reporting import write_store_report
 
@@ -161,7 +173,7 @@ def _run_cells(
     matrix: "Matrix",
     plan: "Plan",
     pending: list,
-    jobs: int,
+    jobs: int | None,
     device: str,
     plugins: list[Path],
     retry: bool,
@@ -175,19 +187,25 @@ def _run_cells(
         TimeRemainingColumn,
     )
 
+    from ..executors.gpus import Room, visible_gpus
     from ..executors.job import Job
     from ..executors.local import run_local
 
     cells = {store.folder(cell.key): cell for cell in pending}
-    work = []
-    for folder, cell in cells.items():
-        arguments = ["--references", str(store.references), "--device", device]
-        if cell.key in plan.sources:
-            arguments += ["--source", str(plan.sources[cell.key])]
-        arguments += ["--retry"] if retry else []
-        for path in plugins:
-            arguments += ["--plugin", str(path)]
-        work.append(Job(folder, tuple(arguments), matrix.timeout_minutes * 60, matrix.memory_gb))
+    work = [
+        Job(
+            folder,
+            store.references,
+            plan.sources.get(cell.key),
+            tuple(plugins),
+            device,
+            retry,
+            matrix.timeout_minutes * 60,
+            matrix.memory_gb,
+        )
+        for folder, cell in cells.items()
+    ]
+    gpus = visible_gpus(device)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -211,7 +229,7 @@ def _run_cells(
             text = f"{len(finished)}/{len(pending)} cells · {names}"
             progress.update(task, completed=done, description=text[:70])
 
-        run_local(work, jobs, watch)
+        run_local(work, watch, jobs or max(1, len(gpus)), gpus, Room())
 
 
 def _points_done(folder: Path) -> int:

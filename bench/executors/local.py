@@ -1,52 +1,52 @@
-"""Cells as processes on this machine, a few at a time."""
+"""Cells as processes on this machine, a few at a time, on its cores or on its GPUs."""
 
 import os
-import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Sequence
 
-import psutil
+from ..store import read_status
+from ..worker import BUSY
+from .job import Job, Watch, record_silent_end
+from .process import POLL_SECONDS, CellProcess, kill, memory_share, poll, start, stop
 
-from ..store import write_status
-from ..worker import BUSY, PARENT
-from .job import Job, record_silent_end
-
-POLL_SECONDS = 0.1
 BUSY_SECONDS = 2.0
 """How long to leave a cell alone that another run works on."""
-GRACE_SECONDS = 30.0
-"""How long an interrupted cell may take to write its checkpoint."""
 
-Watch = Callable[[list[Job], list[Job]], None]
-
-
-@dataclass
-class _Running:
-    job: Job
-    process: subprocess.Popen
-    started: float
+HasRoom = Callable[[str, list[Job]], bool]
+"""``has_room(gpu, jobs)``: may one more cell join ``jobs`` on that GPU?"""
 
 
-def run_local(jobs: list[Job], slots: int, watch: Watch) -> None:
-    """Run ``jobs``, ``slots`` at a time; each ends with a ``status.json``, whatever its process does.
+def run_local(
+    jobs: list[Job],
+    watch: Watch,
+    slots: int,
+    gpus: Sequence[str] = (),
+    has_room: HasRoom = lambda gpu, jobs: True,
+) -> None:
+    """Run ``jobs``, ``slots`` at a time.
 
-    ``watch(finished, running)`` is called a few times a second. Ctrl-C lets the running cells write a checkpoint; a
-    second one kills them. What had not finished stays missing and resumes.
+    With ``gpus`` (names as in ``CUDA_VISIBLE_DEVICES``), each cell sees the one that has the fewest cells; more slots
+    than GPUs put several on each, as far as ``has_room`` agrees.
     """
+    threads, memory_gb = max(1, (os.cpu_count() or 1) // slots), memory_share(slots)
     waiting = [(0.0, job) for job in jobs]
-    running: list[_Running] = []
+    running: list[CellProcess] = []
     finished: list[Job] = []
     try:
         while waiting or running:
             now = time.monotonic()
             while len(running) < slots and (due := next((w for w in waiting if w[0] <= now), None)):
+                gpu = _freest(gpus, running, has_room)
+                if gpus and gpu is None:
+                    break
                 waiting.remove(due)
-                running.append(_start(due[1], slots))
+                if due[0] and read_status(due[1].folder)["status"] != "missing":
+                    finished.append(due[1])  # the other run has ended it
+                else:
+                    running.append(start(due[1], threads, memory_gb, gpu))
             for each in list(running):
-                code = _poll(each)
+                code = poll(each)
                 if code is None:
                     continue
                 running.remove(each)
@@ -57,64 +57,20 @@ def run_local(jobs: list[Job], slots: int, watch: Watch) -> None:
                     finished.append(each.job)
             watch(finished, [each.job for each in running])
             time.sleep(POLL_SECONDS)
-    except KeyboardInterrupt:
-        _stop(running)
+    except BaseException:
+        # Ctrl-C, or a store that cannot be written: what runs beside gets to keep what it has.
+        stop(running)
         raise
     finally:
         for each in running:
-            _kill(each.process)
+            kill(each)
 
 
-def _start(job: Job, slots: int) -> _Running:
-    threads = str(max(1, (os.cpu_count() or 1) // slots))
-    # Spinning OpenMP threads made small layers up to 66 times slower under contention.
-    environment = {**os.environ, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, "OMP_WAIT_POLICY": "passive"}
-    environment[PARENT] = str(os.getpid())
-    memory = ["--memory-gb", str(job.memory_gb)] if job.memory_gb else []
-    with (job.folder / "log.txt").open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-u", "-m", "graftbench.bench.worker", str(job.folder), *job.arguments, *memory],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env=environment,
-            start_new_session=True,
-        )
-    return _Running(job, process, time.monotonic())
-
-
-def _poll(running: _Running) -> int | None:
-    """The exit code if the process is over; it is made to be when it exceeds its time or memory."""
-    code = running.process.poll()
-    if code is not None:
-        return code
-    job = running.job
-    if time.monotonic() - running.started > job.timeout_seconds:
-        _kill(running.process)
-        write_status(job.folder, "timeout", f"stopped after {job.timeout_seconds:.0f} s")
-    elif job.memory_gb and (used := _resident_gb(running.process.pid)) > job.memory_gb:
-        _kill(running.process)
-        write_status(job.folder, "out-of-memory", f"stopped at {used:.1f} GB; the limit is {job.memory_gb:.1f} GB")
-    return running.process.poll()
-
-
-def _resident_gb(pid: int) -> float:
-    try:
-        return psutil.Process(pid).memory_info().rss / 1e9
-    except psutil.NoSuchProcess:
-        return 0.0
-
-
-def _stop(running: list[_Running]) -> None:
-    """Ask all to write a checkpoint and wait for it, unless interrupted again."""
-    for each in running:
-        each.process.send_signal(signal.SIGTERM)
-    deadline = time.monotonic() + GRACE_SECONDS
-    while any(each.process.poll() is None for each in running) and time.monotonic() < deadline:
-        time.sleep(POLL_SECONDS)
-
-
-def _kill(process: subprocess.Popen) -> None:
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+def _freest(gpus: Sequence[str], running: list[CellProcess], has_room: HasRoom) -> str | None:
+    """The GPU with the fewest cells that can take one more; None if there is none."""
+    load = Counter(each.gpu for each in running)
+    for gpu in sorted(gpus, key=lambda g: load[g]):
+        company = [each.job for each in running if each.gpu == gpu]
+        if not company or has_room(gpu, company):
+            return gpu
+    return None

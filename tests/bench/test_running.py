@@ -115,7 +115,7 @@ def test_each_way_to_fail_is_a_row_with_its_reason_and_the_others_complete(graft
     plugin = tmp_path / "bad.py"
     plugin.write_text(PLUGIN)
     bad = ["raises", "nan", "sleeps", "allocates", "exits"]
-    file = matrix_file(strategies=["scratch", *bad], timeout_minutes=0.4, memory_gb=2.5)
+    file = matrix_file(strategies=["scratch", *bad], timeout_minutes=1, memory_gb=2.5)
     result = graftbench("run", file, "--plugin", plugin, "--jobs", "2", "--no-report")
     assert result.returncode == 1, result.stdout + result.stderr
     rows = rows_of(tmp_path / "runs/tiny").set_index("strategy")
@@ -123,7 +123,7 @@ def test_each_way_to_fail_is_a_row_with_its_reason_and_the_others_complete(graft
         "scratch": ("ok", ""),
         "raises": ("failed", "ValueError: not today"),
         "nan": ("diverged", "not finite"),
-        "sleeps": ("timeout", "stopped after 24 s"),
+        "sleeps": ("timeout", "stopped after 60 s"),
         "allocates": ("out-of-memory", ""),
         "exits": ("failed", "exited with code 3"),
     }

@@ -1,0 +1,107 @@
+"""One cell as a process on this machine: started, watched, and made to end when it exceeds its limits."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import psutil
+
+from ..store import write_status
+from ..worker import PARENT
+from .job import Job, record_silent_end
+
+POLL_SECONDS = 0.1
+GRACE_SECONDS = 30.0
+"""How long an interrupted cell may take to write its checkpoint."""
+
+
+@dataclass
+class CellProcess:
+    """A running worker. ``gpu`` is the one device that it sees, if it was given one."""
+
+    job: Job
+    process: subprocess.Popen
+    started: float
+    memory_gb: float
+    gpu: str | None = None
+
+
+def start(job: Job, threads: int, memory_gb: float, gpu: str | None = None) -> CellProcess:
+    """Start the worker of ``job`` with its output in ``log.txt``."""
+    count = str(threads)
+    # Spinning OpenMP threads made small layers up to 66 times slower under contention.
+    environment = {**os.environ, "OMP_NUM_THREADS": count, "MKL_NUM_THREADS": count, "OMP_WAIT_POLICY": "passive"}
+    environment[PARENT] = str(os.getpid())
+    if gpu is not None:
+        environment["CUDA_VISIBLE_DEVICES"] = gpu
+    limit = job.memory_gb or memory_gb
+    command = [sys.executable, "-u", "-m", "graftbench.bench.worker", *job.arguments(), "--memory-gb", str(limit)]
+    with (job.folder / "log.txt").open("ab") as log:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True
+        )
+    return CellProcess(job, process, time.monotonic(), limit, gpu)
+
+
+def poll(cell: CellProcess) -> int | None:
+    """The exit code if the process is over; it is made to be when it exceeds its time or memory."""
+    code = cell.process.poll()
+    if code is not None:
+        return code
+    job = cell.job
+    if time.monotonic() - cell.started > job.timeout_seconds:
+        kill(cell)
+        write_status(job.folder, "timeout", f"stopped after {job.timeout_seconds:.0f} s")
+    elif (used := _resident_gb(cell.process.pid)) > cell.memory_gb:
+        kill(cell)
+        write_status(job.folder, "out-of-memory", f"stopped at {used:.1f} GB; the limit is {cell.memory_gb:.1f} GB")
+    return cell.process.poll()
+
+
+def stop(cells: list[CellProcess]) -> None:
+    """Ask all to write a checkpoint and wait until they have."""
+    for each in cells:
+        each.process.send_signal(signal.SIGTERM)
+    deadline = time.monotonic() + GRACE_SECONDS
+    while any(each.process.poll() is None for each in cells) and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
+
+
+def kill(cell: CellProcess) -> None:
+    """End the process and what it started, at once."""
+    if cell.process.poll() is None:
+        os.killpg(cell.process.pid, signal.SIGKILL)
+        cell.process.wait()
+
+
+def run_to_end(job: Job, threads: int, memory_gb: float, asked_to_stop: Callable[[], bool]) -> int:
+    """Run one cell in the foreground; returns its exit code, with its status written unless it was asked to stop."""
+    cell = start(job, threads, memory_gb)
+    try:
+        while (code := poll(cell)) is None:
+            if asked_to_stop():
+                stop([cell])
+                break
+            time.sleep(POLL_SECONDS)
+    finally:
+        kill(cell)
+    if code is None:
+        return cell.process.returncode
+    record_silent_end(job.folder, code)
+    return code
+
+
+def memory_share(slots: int) -> float:
+    """What each of ``slots`` cells may take so that together they leave a tenth of the machine, in 10^9 bytes."""
+    return 0.9 * psutil.virtual_memory().total / 1e9 / slots
+
+
+def _resident_gb(pid: int) -> float:
+    try:
+        return psutil.Process(pid).memory_info().rss / 1e9
+    except psutil.NoSuchProcess:
+        return 0.0
