@@ -77,14 +77,14 @@ def area_under_best(run: Run, ladder: Ladder, horizon: float, metric: str) -> fl
 
 def runs_of(rows: pd.DataFrame, curves: pd.DataFrame, metric: str, against: str = "kimg") -> list[Run]:
     """One run per row, reference lines excepted; rows without a curve give empty runs, so that none is dropped."""
-    points = {key: group.sort_values("kimg") for key, group in curves.groupby("key")}
-    nothing = np.empty(0)
+    mine = curves[curves["key"].isin(rows["key"])].sort_values("kimg", kind="stable")
+    x, value = mine[against].to_numpy(float), signed(mine[metric], metric)
+    points = mine.groupby("key").indices
+    nothing = np.empty(0, int)
     found = []
     for row in rows[~rows["reference"].astype(bool)].itertuples():
-        curve = points.get(row.key)
-        x = nothing if curve is None else curve[against].to_numpy(float)
-        value = nothing if curve is None else signed(curve[metric], metric)
-        found.append(Run(str(row.label), int(row.seed), x, value))
+        where = points.get(row.key, nothing)
+        found.append(Run(str(row.label), int(row.seed), x[where], value[where]))
     return found
 
 

@@ -4,7 +4,7 @@ Rows are compared only inside one *stratum*: same backbone, resolution, width, b
 metric with extractor. A *block* is one (source, target, shots); seeds are repetitions inside a block.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,11 +65,15 @@ class Scores:
         return -self.values if self.column.better == "higher" else self.values
 
     def block_name(self, index: int) -> str:
-        """The shortest name that tells this block from the others."""
-        varying = [len({block[axis] for block in self.blocks}) > 1 for axis in range(3)]
-        source, target, shots = self.blocks[index]
-        name = f"{source} → {target}" if varying[0] else target
-        return f"{name}, {shots} shots" if varying[2] else name
+        return block_name(self.blocks[index], self.blocks)
+
+
+def block_name(block: Block, blocks: Collection[Block]) -> str:
+    """The shortest name that tells a block from the others."""
+    varying = [len({each[axis] for each in blocks}) > 1 for axis in range(3)]
+    source, target, shots = block
+    name = f"{source} → {target}" if varying[0] else target
+    return f"{name}, {shots} shots" if varying[2] else name
 
 
 def strata(rows: pd.DataFrame, metric: str) -> Iterator[Scores]:

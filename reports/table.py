@@ -65,7 +65,9 @@ def estimate_text(interval: Interval) -> str:
     half = interval.half_width
     if half is None:
         return number(interval.estimate)
-    places = decimals(half, 2) if half > 0 else decimals(interval.estimate, 4)
+    if half <= 1e-9 * abs(interval.estimate):
+        return f"{number(interval.estimate)} ± 0"
+    places = decimals(half, 2)
     return f"{interval.estimate:.{places}f} ± {half:.{places}f}"
 
 

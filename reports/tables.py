@@ -10,6 +10,7 @@ from scipy import special
 
 from .aggregates import block_means
 from .columns import COLUMNS, Column, Subject, present
+from .convergence_tables import Ladders, convergence_tables
 from .formats import to_csv, to_html, to_markdown
 from .intervals import mean_interval
 from .latex import to_latex
@@ -23,10 +24,19 @@ SUBJECTS: tuple[Subject, ...] = ("quality", "diversity", "memorisation", "conver
 WRITERS = {"md": to_markdown, "csv": to_csv, "tex": to_latex, "html": to_html}
 
 
-def all_tables(rows: pd.DataFrame) -> dict[str, list[Table]]:
-    """By subject, in reading order; a subject that nothing was measured for is left out."""
+def all_tables(
+    rows: pd.DataFrame, curves: pd.DataFrame | None = None, ladders: Ladders | None = None
+) -> dict[str, list[Table]]:
+    """By subject, in reading order; a subject that nothing was measured for is left out.
+
+    ``curves`` and the frozen targets of `reports.ladder`, by metric column, add the tables of convergence speed.
+    """
+    if rows.empty:
+        return {}
     found = {"ranking": list(ranking_tables(rows))}
     found |= {subject: list(subject_tables(rows, subject)) for subject in SUBJECTS}
+    if curves is not None and ladders:
+        found["convergence"] += convergence_tables(rows, curves, ladders)
     found["hyper-parameters"] = list(parameter_tables(rows))
     return {subject: tables for subject, tables in found.items() if tables}
 

@@ -107,6 +107,7 @@ def plan(matrix: MatrixName, store: StorePath = None, plugin: Plugins = [], stra
     for spec in planned.to_pretrain:
         _say(f"  source to pretrain first: {spec.name} ({spec.kimg:g} kimg); {planned.waiting} cells wait for sources")
     _say_notes(planned)
+    _say_power(planned, asked)
 
 
 @app.command()
@@ -263,6 +264,20 @@ def _pretrain(spec, folder: Path, extractor: str, device: str) -> None:
 def _say_notes(plan: "Plan") -> None:
     for note in dict.fromkeys(plan.notes):
         _say(f"note: {note}")
+
+
+def _say_power(plan: "Plan", matrix: "Matrix") -> None:
+    """What a ranking can show at best, before anything is trained. While cells wait for their sources, their
+    augmentations are not known, and each strategy of the matrix counts once."""
+    from ...reports.power import plan_power
+    from ..rows import REFERENCE_LINES
+
+    labels = {cell.label for cell in plan.cells if cell.strategy not in REFERENCE_LINES}
+    asked = [name for name, _ in matrix.variants() if name not in REFERENCE_LINES]
+    if strategies := max(len(labels), len(asked)):
+        blocks = len(matrix.targets) * len(matrix.shots)
+        for sentence in plan_power(strategies, blocks, len(matrix.seeds)).sentences():
+            _say(f"  power: {sentence}")
 
 
 def _say_failure(store: "Store", cell: "Cell") -> None:

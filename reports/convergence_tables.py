@@ -1,0 +1,162 @@
+"""Convergence as tables: time to target with censoring, hits, anytime quality. Strategy x target, like the others."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from .convergence import Run, anytime, horizon_of, runs_of, speed, time_to_target
+from .intervals import mean_interval
+from .ladder import RUNGS, Ladder, block_columns
+from .ladder import block_name as ladder_name
+from .ranking_tables import slug
+from .scores import MACHINE, STRATUM, Block, block_name, with_machine
+from .table import Measured, Table, Value, number
+
+SHOWN = (0.5, 0.9)
+"""The rungs that have a table of times; `hits_table` shows all."""
+
+Ladders = Mapping[str, Mapping[str, Ladder]]
+
+
+@dataclass(frozen=True)
+class Watched:
+    """The runs of one block, how far they were watched, and its frozen targets."""
+
+    block: Block
+    runs: list[Run]
+    horizon: float
+    ladder: Ladder
+
+
+def convergence_tables(rows: pd.DataFrame, curves: pd.DataFrame, ladders: Ladders) -> Iterator[Table]:
+    """For each metric with frozen targets, each stratum: times in kimg and in seconds, hits, anytime quality."""
+    ranked = rows[~rows["reference"].astype(bool)]
+    for metric, targets in ladders.items():
+        chosen = ranked[ranked["extractor"] == metric.partition("@")[2]]
+        if metric not in curves.columns or not targets or chosen.empty:
+            continue
+        for against in ("kimg", "seconds"):
+            # Seconds of different machines are different quantities.
+            for stratum, group in strata_of(chosen, STRATUM + (MACHINE if against == "seconds" else ())):
+                watched = list(watch(group, curves, metric, targets, against))
+                for rung in SHOWN:
+                    yield time_table(watched, metric, stratum, rung, against)
+        for stratum, group in strata_of(chosen, STRATUM):
+            yield hits_table(group, curves, metric, dict(targets), stratum)
+            yield anytime_table(group, curves, metric, dict(targets), stratum)
+
+
+def strata_of(rows: pd.DataFrame, columns: tuple[str, ...]) -> Iterator[tuple[dict[str, object], pd.DataFrame]]:
+    """Groups of comparable rows with what they share."""
+    keys = [name for name in columns if name in rows.columns]
+    for key, group in with_machine(rows, keys).groupby(keys, sort=True, dropna=False):
+        yield dict(zip(keys, key, strict=True)), group
+
+
+def watch(
+    rows: pd.DataFrame, curves: pd.DataFrame, metric: str, targets: Mapping[str, Ladder], against: str
+) -> Iterator[Watched]:
+    """The blocks that have frozen targets and a horizon."""
+    names = block_columns(rows)
+    for key, group in rows.groupby(names, sort=True, dropna=False):
+        runs = runs_of(group, curves, metric, against)
+        horizon = horizon_of(group, runs, against)
+        if (ladder := targets.get(ladder_name(key))) and np.isfinite(horizon):
+            found = dict(zip(names, key, strict=True))
+            yield Watched((str(found["source"]), str(found["target"]), int(found["shots"])), runs, horizon, ladder)
+
+
+def time_table(watched: list[Watched], metric: str, stratum: dict[str, object], rung: float, against: str) -> Table:
+    """Mean time to one rung over seeds, each run censored at the horizon (RMST), with its interval."""
+    cells: dict[str, dict[Block, Measured]] = {}
+    for each in watched:
+        target = each.ladder.rungs[RUNGS.index(rung)]
+        for label in {run.label for run in each.runs}:
+            times = [time_to_target(run, target, each.horizon) for run in each.runs if run.label == label]
+            found = Measured(mean_interval(np.minimum(times, each.horizon)), len(times))
+            cells.setdefault(label, {})[each.block] = found
+    order = sorted(cells, key=lambda label: (mean_share(cells[label], watched), label))
+    blocks = [each.block for each in watched]
+    horizons = [each.horizon for each in watched]
+    longest = f"{number(min(horizons))} to {number(max(horizons))}" if horizons else "–"
+    return Table(
+        name=slug("convergence", "time", f"{rung:.0%}", against, metric, *stratum.values()),
+        title=f"Time to {rung:.0%} of fine-tuning's gain in {metric} ({'kimg' if against == 'kimg' else 's'}) ↓",
+        head=("strategy", *(block_name(block, blocks) for block in blocks)),
+        body=tuple((label, *(cells[label].get(block) for block in blocks)) for label in order),
+        notes=(
+            f"Restricted mean time in {against}, lower is better: a run that does not hit, or died, counts with the"
+            f" time it was watched for ({longest}).",
+            "The target lies between where naive fine-tuning starts and the best it reaches; it is frozen, and hit at"
+            " the first of two consecutive evaluations. Training time only.",
+            ", ".join(f"{name} {value}" for name, value in stratum.items()) + ".",
+        ),
+    )
+
+
+def mean_share(cells: Mapping[Block, Measured], watched: list[Watched]) -> float:
+    """Mean time as a share of the horizon, for the order of rows."""
+    shares = [
+        found.interval.estimate / each.horizon
+        for each in watched
+        if (found := cells.get(each.block)) and found.interval
+    ]
+    return float(np.mean(shares)) if shares else np.inf
+
+
+def hits_table(
+    rows: pd.DataFrame, curves: pd.DataFrame, metric: str, targets: dict[str, Ladder], stratum: dict[str, object]
+) -> Table:
+    """How many runs hit each rung over all targets, and what a hit costs (ERT, PAR-10 as shares of the budget)."""
+    found = speed(rows, curves, metric, targets)
+    body: list[tuple[Value, ...]] = []
+    if len(found):
+        for label, group in found.groupby("label", sort=True):
+            hits = group.groupby("rung")[["hits", "runs"]].sum()
+            last = group[group["rung"] == max(SHOWN)]
+            spent = float((last["rmst"] / last["horizon"] * last["runs"]).sum())
+            counted = int(last["hits"].sum())
+            body.append(
+                (
+                    str(label),
+                    *(f"{int(hits.loc[rung, 'hits'])}/{int(hits.loc[rung, 'runs'])}" for rung in RUNGS),
+                    f"{spent / counted:.2f}" if counted else "∞",
+                    f"{float(np.average(last['par10'] / last['horizon'], weights=last['runs'])):.2f}",
+                )
+            )
+    grid = number(float(found["grid"].max())) if len(found) else "–"
+    return Table(
+        name=slug("convergence", "hits", metric, *stratum.values()),
+        title=f"Runs that reach fine-tuning's quality in {metric}",
+        head=("strategy", *(f"{rung:.0%}" for rung in RUNGS), f"ERT {max(SHOWN):.0%}", f"PAR-10 {max(SHOWN):.0%}"),
+        body=tuple(body),
+        notes=(
+            "Hits of all runs, failed ones included. ERT: budget spent by all runs per hit; PAR-10: a miss counts as"
+            " ten budgets; both in budgets of one run, lower is better.",
+            f"Times are known no better than the evaluation grid, {grid} kimg wide.",
+        ),
+    )
+
+
+def anytime_table(
+    rows: pd.DataFrame, curves: pd.DataFrame, metric: str, targets: dict[str, Ladder], stratum: dict[str, object]
+) -> Table:
+    """Area under the best-so-far curve, final over best, and where the best was, as means over targets."""
+    found = anytime(rows, curves, metric, targets)
+    body: list[tuple[Value, ...]] = []
+    if len(found):
+        means = found.groupby("label")[["auc", "final_over_best", "x_of_best"]].mean()
+        for label, line in means.sort_values(["auc", "x_of_best"], kind="stable").iterrows():
+            body.append((str(label), *(None if np.isnan(value) else f"{value:.3f}" for value in line)))
+    return Table(
+        name=slug("convergence", "anytime", metric, *stratum.values()),
+        title=f"Quality over the whole run in {metric}",
+        head=("strategy", "area under best so far", "final / best", "best at kimg"),
+        body=tuple(body),
+        notes=(
+            "Area: lower is better; 0 where the reference's best is reached at once. Final / best: 1 where a run ends"
+            " at its best, above where it has become worse since. Means over targets of means over seeds.",
+        ),
+    )
