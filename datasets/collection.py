@@ -1,7 +1,6 @@
 """A collection of images before anything is decoded: a folder, a zip, a list, or the arrays of a known set."""
 
 import hashlib
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -11,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from ..bench.errors import UserError, nearest
-from .decoding import ORIENTATION, Colour, Decoder, decode
+from .decoding import Colour, Decoder, decode
 
 
 @dataclass(frozen=True)
@@ -107,12 +106,3 @@ def named_by_number(name: str, classes: Sequence[str]) -> str:
     if number.isdecimal() and int(number) < len(classes):
         return f"{family}:{negated}{classes[int(number)]}"
     return name
-
-
-def is_plain_jpeg(data: bytes, resolution: int) -> bool:
-    """Whether these are the bytes of an upright RGB or grey JPEG of exactly ``resolution`` pixels a side."""
-    if not data.startswith(b"\xff\xd8"):
-        return False
-    with Image.open(io.BytesIO(data), formats=("JPEG",)) as picture:
-        upright = picture.getexif().get(ORIENTATION, 1) == 1
-        return upright and picture.mode in ("RGB", "L") and picture.size == (resolution, resolution)

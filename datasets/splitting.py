@@ -1,12 +1,13 @@
 """Which images are shots, validation and reference: decided by their content, never by file names."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ..bench.errors import UserError
 from .base import SPLITS, Split
 
-FRACTIONS: dict[Split, float] = {"shots": 0.4, "validation": 0.2, "reference": 0.4}
-WITH_TEST_PART: dict[Split, float] = {"shots": 0.8, "validation": 0.2, "reference": 0.0}
+TURNS: tuple[Split, ...] = ("shots", "reference", "validation", "shots", "reference")
+"""Where the images of a class go in turn, in the order of their hashes: 40 % shots, 20 % validation, 40 % reference."""
+TURNS_WITH_TEST_PART: tuple[Split, ...] = ("shots", "shots", "validation", "shots", "shots")
 MOST_VALIDATION = 5000
 """Choosing a checkpoint needs no more than this; what is beyond goes to the reference
 (or to the shots, where a test part is the reference)."""
@@ -15,7 +16,9 @@ LEAST_IMAGES = 5
 
 def distinct(hashes: Sequence[str], usable: Sequence[bool], published_test: Sequence[bool] | None) -> list[int]:
     """Positions of the usable images, one for each content; of equal ones a test image is kept before others."""
-    order = sorted(range(len(hashes)), key=lambda i: (not (published_test is not None and published_test[i]), i))
+    order: Iterable[int] = range(len(hashes))
+    if published_test is not None:
+        order = sorted(order, key=lambda i: not published_test[i])
     kept: dict[str, int] = {}
     for i in order:
         if usable[i]:
@@ -45,10 +48,12 @@ def split(
         )
     test = [i for i in positions if published_test is not None and published_test[i]]
     rest = [i for i in positions if published_test is None or not published_test[i]]
-    shares = WITH_TEST_PART if test else FRACTIONS
+    turns = TURNS_WITH_TEST_PART if test else TURNS
     dealt: dict[Split, list[int]] = {name: [] for name in SPLITS}
     for members in _groups(rest, classes):
-        _deal(sorted(members, key=lambda i: hashes[i]), shares, dealt)
+        ordered = sorted(members, key=hashes.__getitem__)
+        for turn, name in enumerate(turns):
+            dealt[name] += ordered[turn :: len(turns)]
     surplus = sorted(dealt["validation"], key=lambda i: hashes[i])[MOST_VALIDATION:]
     dealt["validation"] = list(set(dealt["validation"]) - set(surplus))
     dealt["shots" if test else "reference"] += surplus
@@ -64,12 +69,3 @@ def _groups(positions: Sequence[int], classes: Sequence[str] | None) -> list[lis
     large = [members for members in by_class.values() if len(members) >= LEAST_IMAGES]
     small = [i for members in by_class.values() if len(members) < LEAST_IMAGES for i in members]
     return [*large, small]
-
-
-def _deal(ordered: list[int], shares: dict[Split, float], dealt: dict[Split, list[int]]) -> None:
-    """Give each image to the split that is furthest behind its share: exact within one image."""
-    counts = dict.fromkeys(SPLITS, 0)
-    for count, i in enumerate(ordered, start=1):
-        behind = max(SPLITS, key=lambda name: shares[name] * count - counts[name])
-        counts[behind] += 1
-        dealt[behind].append(i)

@@ -15,7 +15,7 @@ from PIL import Image
 from ..bench.errors import UserError
 from ..bench.files import cache_root
 from .cache import stored_array, stored_json
-from .collection import Collection, is_plain_jpeg
+from .collection import Collection
 from .decoding import UnreadableImage, decode
 from .resizing import VERSION, Resize
 
@@ -37,7 +37,7 @@ class Survey:
 
 
 def workers() -> int:
-    """Threads that decode side by side: the cores that this process may use (Pillow and torchvision free the GIL)."""
+    """Threads that decode side by side: the cores that this process may use (Pillow frees the GIL)."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -82,11 +82,7 @@ def pixels(images: Collection, known: Survey, positions: list[int], resolution: 
 
         def draw(row: int) -> None:
             with _still_readable(images, positions[row]):
-                data = images.read(positions[row])
-                if images.encoded and is_plain_jpeg(data, resolution):
-                    rows[row] = _whole_jpeg(data)
-                else:
-                    rows[row] = resize(images.decode(data), resolution)
+                rows[row] = resize(images.decode(images.read(positions[row])), resolution)
 
         _in_parallel(draw, len(positions))
 
@@ -111,19 +107,11 @@ def _still_readable(images: Collection, position: int) -> Iterator[None]:
     """An image that the survey could read, and that cannot be read now, is an error that names it."""
     try:
         yield
-    except (OSError, UnreadableImage, RuntimeError) as error:
+    except (OSError, UnreadableImage) as error:
         name = images.names[position]
         raise UserError(
             f"{images.where}: {name} cannot be read ({error}); mend or remove it, and start again"
         ) from error
-
-
-def _whole_jpeg(data: bytes) -> np.ndarray:
-    """torchvision's decoder: the same pixels as Pillow's (both wrap libjpeg-turbo), already channel by channel."""
-    import torch
-    from torchvision.io import ImageReadMode, decode_jpeg
-
-    return decode_jpeg(torch.frombuffer(bytearray(data), dtype=torch.uint8), mode=ImageReadMode.RGB).numpy()
 
 
 def _in_parallel(work: Callable[[int], Any], count: int) -> list[Any]:
