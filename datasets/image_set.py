@@ -11,12 +11,14 @@ from .collection import Collection
 from .duplicates import Leak, find_leaks
 from .resizing import Resize
 from .splitting import distinct, split
-from .survey import Survey, pixels, survey
+from .survey import Survey, pixels, some_pixels, survey
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 log = logging.getLogger(__name__)
+FEW = 0.25
+"""Share of a split up to which it is quicker to decode the asked images alone."""
 NAMED = 5
 """How many files a message names before it only counts."""
 
@@ -74,10 +76,17 @@ class ImageSet(Domain):
         return {name: len(positions) for name, positions in self.splits.items()}
 
     def images(self, split: Split, resolution: int, indices: list[int] | None = None) -> "Tensor":
-        """Without ``indices`` the tensor is a private view of the memory-mapped cache: nothing is read until used."""
+        """Without ``indices`` the tensor is a private view of the memory-mapped cache: nothing is read until used.
+
+        A few images of a large split are decoded without the rest of it.
+        """
         import torch
 
-        array = pixels(self.listed, self.survey, self.splits[split], resolution, self.resize)
+        positions = self.splits[split]
+        if indices is not None and len(indices) <= len(positions) * FEW:
+            chosen = [positions[i] for i in indices]
+            return torch.from_numpy(some_pixels(self.listed, self.survey, chosen, resolution, self.resize))
+        array = pixels(self.listed, self.survey, positions, resolution, self.resize)
         return torch.from_numpy(array if indices is None else array[indices])
 
     def classes(self, split: Split) -> "Tensor | None":

@@ -22,6 +22,8 @@ from .resizing import VERSION, Resize
 log = logging.getLogger(__name__)
 BLOCK = 16
 """Images that a thread takes at a time."""
+NOT_STORED = 128
+"""Images up to which decoding again is quick, and a file for each choice of them would be waste."""
 THUMBNAIL = 16
 """Side in pixels of the thumbnails that near-duplicates are found by."""
 
@@ -75,18 +77,31 @@ def pixels(images: Collection, known: Survey, positions: list[int], resolution: 
     contents = "\n".join(known.hashes[i] for i in positions)
     policy = f"{resize}, background {resize.background}, version {VERSION}, {resolution} px"
     key = hashlib.sha256(f"{policy}\n{contents}".encode()).hexdigest()[:32]
-    side = (3, resolution, resolution)
 
     def fill(rows: np.ndarray) -> None:
         log.info("decoding %d images of %s at %d px", len(positions), images.where, resolution)
+        _draw(images, positions, resolution, resize, rows)
 
-        def draw(row: int) -> None:
-            with _still_readable(images, positions[row]):
-                rows[row] = resize(images.decode(images.read(positions[row])), resolution)
+    return stored_array(cache_root() / "images" / f"{key}.npy", (len(positions), 3, resolution, resolution), fill)
 
-        _in_parallel(draw, len(positions))
 
-    return stored_array(cache_root() / "images" / f"{key}.npy", (len(positions), *side), fill)
+def some_pixels(images: Collection, known: Survey, positions: list[int], resolution: int, resize: Resize) -> np.ndarray:
+    """The same for a part of a split; where it is so small that decoding is instant, nothing is stored."""
+    if len(positions) > NOT_STORED:
+        return pixels(images, known, positions, resolution, resize)
+    rows = np.empty((len(positions), 3, resolution, resolution), np.uint8)
+    _draw(images, positions, resolution, resize, rows)
+    return rows
+
+
+def _draw(images: Collection, positions: list[int], resolution: int, resize: Resize, rows: np.ndarray) -> None:
+    """Decode the images at ``positions`` into ``rows``."""
+
+    def draw(row: int) -> None:
+        with _still_readable(images, positions[row]):
+            rows[row] = resize(images.decode(images.read(positions[row])), resolution)
+
+    _in_parallel(draw, len(positions))
 
 
 def thumbnails(images: Collection, positions: list[int]) -> np.ndarray:
