@@ -10,10 +10,11 @@ from pathlib import Path
 from statistics import median
 
 import torch
+from timm.models import create_model
 from torch import Tensor
 
 from ..metrics import fidelity
-from ..metrics.efficientnet import EfficientNetLite0, classifier
+from ..metrics.efficientnet import EfficientNetLite0
 from ..metrics.evaluator import Evaluator
 from ..metrics.fid import distance_between, fit_gaussian
 from ..registries import extractors
@@ -52,7 +53,10 @@ class TimmForm(EfficientNetLite0):
 
     def __init__(self, name: str, *, weights: Path | None = None, device: torch.device | str = "cpu"):
         super().__init__(name, 64, weights, device)
-        network = classifier(self.weights).to(self.device)
+        network = create_model("tf_efficientnet_lite0", pretrained=False).eval().requires_grad_(False)
+        tensors = torch.load(self.weights, map_location="cpu", weights_only=True).values()
+        network.load_state_dict(dict(zip(network.state_dict(), tensors, strict=True)))
+        network.to(self.device)
         self.pooled = lambda x: network.forward_head(network.forward_features(x), pre_logits=True)
 
     def features(self, images: Tensor) -> Tensor:

@@ -1,0 +1,97 @@
+"""``graftbench throughput`` and ``evaluation-speed``: how fast the strategies and the evaluation are."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import app
+
+
+@app.command()
+def throughput(
+    strategy: Annotated[list[str], typer.Option(help="this strategy (repeatable); all that train if left out")] = [],
+    backbone: Annotated[list[str], typer.Option(help="NAME@RESOLUTION (repeatable)")] = ["dcgan@32"],
+    width: Annotated[int | None, typer.Option(help="channels; the backbone's default if left out")] = None,
+    batch: int = 64,
+    rounds: Annotated[int, typer.Option(min=1, help="timed rounds of 16 steps")] = 10,
+    threads: Annotated[int, typer.Option(help="pinned; all cores if left out")] = os.cpu_count() or 1,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N")] = "auto",
+    precision: Annotated[str, typer.Option(help="float32 or bfloat16")] = "float32",
+    out: Annotated[Path, typer.Option(help="folder of the stored results")] = Path("runs/throughput"),
+    allow_busy: Annotated[bool, typer.Option(help="measure on a busy machine, and flag the result")] = False,
+):
+    """Measure training and sampling speed, memory and operations of each strategy, exclusively.
+
+    Results are kept by pytest-benchmark; compare them with `pytest-benchmark --storage=OUT compare`.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from ..devices import choose_device
+    from ..errors import UserError
+    from ..registries import backbones, strategies
+    from ..throughput.session import read_results, run_suite
+    from ..throughput.workload import Workload
+
+    for name in strategy:
+        strategies.entry(name)
+    for place in backbone:
+        name, _, resolution = place.partition("@")
+        backbones.entry(name)
+        if not resolution.isdigit():
+            raise UserError(f"--backbone is NAME@RESOLUTION, such as dcgan@32, not {place!r}")
+    if precision not in ("float32", "bfloat16"):
+        raise UserError(f"--precision is float32 or bfloat16, not {precision!r}")
+    workload = Workload("finetune", width=width, batch=batch, device=str(choose_device(device)), precision=precision)
+    path = run_suite(out, workload.to_json(), strategy, backbone, rounds, threads, allow_busy)
+    results = read_results(path).sort_values("seconds_per_kimg")
+    table = Table(box=None, pad_edge=False)
+    for column in ("strategy", "train img/s", "iqr %", "sample img/s", "s/kimg", "MB", "GFLOP/img", "M trained"):
+        table.add_column(column, justify="left" if column == "strategy" else "right", no_wrap=column == "strategy")
+    for row in results.to_dict("records"):
+        table.add_row(
+            f"{row['strategy']} {row['backbone']}@{row['resolution']}",
+            f"{row['training_images_per_second']:.0f}",
+            f"{100 * row['training_iqr']:.0f}",
+            f"{row['sampling_images_per_second']:.0f}",
+            f"{row['seconds_per_kimg']:.2f}",
+            f"{row['peak_memory_mb']:.0f}",
+            f"{row['training_flops_per_image'] / 1e9:.3f}",
+            f"{row['trainable_parameters'] / 1e6:.2f} of {row['parameters'] / 1e6:.2f}",
+        )
+    Console().print(table)
+    first = results.iloc[0]
+    flag = "; MEASURED ON A BUSY MACHINE" if first["busy"] else ""
+    print(
+        f"{first['hardware']}, {first['threads']} threads, {first['precision']}, batch {first['batch']}, "
+        f"torch {first['torch']}; load per core before {first['load_before']}{flag}"
+    )
+    print(f"stored: {path}")
+
+
+@app.command("evaluation-speed")
+def evaluation_speed(
+    fakes: Annotated[int, typer.Option(min=100)] = 500, reals: Annotated[int, typer.Option(min=100)] = 1000
+):
+    """Compare the speed of an evaluation with torch-fidelity's, in turns in one process."""
+    import torch
+
+    from ...datasets import open_domain
+    from ...strategies.base import to_uint8
+    from ..backbones import make_backbone
+    from ..throughput.evaluation_speed import compare_extraction, compare_fid, compare_point
+
+    generator = make_backbone("dcgan", 32).make_generator().eval()
+
+    def generate(count: int) -> torch.Tensor:
+        with torch.no_grad():
+            return to_uint8(generator(torch.randn(count, generator.latent_dim)))
+
+    images = open_domain("toycats").images("reference", 32, list(range(2 * reals)))
+    found = [compare_fid(fakes, n) for n in (10, 100, 500, 1000)]
+    found.append(compare_extraction(images[:fakes]))
+    found += [compare_point(generate, images, fakes=fakes, timm_form=form) for form in (True, False)]
+    for each in found:
+        print(f"{each.ratio:6.1f}x  {each.ours:7.3f} s, theirs {each.theirs:7.3f} s: {each.task}")

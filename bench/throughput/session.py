@@ -1,0 +1,101 @@
+"""Run the suite exclusively: one at a time, on pinned threads, on a machine that is otherwise idle."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import filelock
+import pandas as pd
+
+from ..errors import UserError
+from ..files import cache_root
+
+BUSY_SHARE = 0.25
+"""Load average per core, before anything is started, above which a machine counts as busy."""
+SUITE = Path(__file__).parent
+
+
+def load() -> float:
+    """Runnable processes per core, averaged over a minute."""
+    return os.getloadavg()[0] / (os.cpu_count() or 1)
+
+
+def run_suite(
+    folder: Path,
+    workload: str,
+    strategies: Sequence[str] = (),
+    backbones: Sequence[str] = (),
+    rounds: int = 10,
+    threads: int = 1,
+    allow_busy: bool = False,
+) -> Path:
+    """Measure, and store the result in pytest-benchmark's storage under ``folder``; returns the JSON file.
+
+    ``workload`` is a ``Workload`` as JSON. Raises ``UserError`` if the machine is busy (unless ``allow_busy``: the
+    result is then flagged), if another measurement runs, or if a measurement fails.
+    """
+    before = load()
+    busy = before > BUSY_SHARE
+    if busy and not allow_busy:
+        raise UserError(
+            f"the machine is busy (load {before:.2f} per core, at most {BUSY_SHARE} is taken as idle): "
+            "speeds would be wrong; wait, or give --allow-busy to have them measured and flagged"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    known = set(folder.rglob("*.json"))
+    command = [
+        *(sys.executable, "-m", "pytest", str(SUITE), "-q", "-p", "no:cacheprovider", "-p", "no:xdist"),
+        *("-c", str(SUITE / "pytest.ini"), "--rootdir", str(SUITE)),
+        *(f"--benchmark-storage={folder.resolve().as_uri()}", "--benchmark-autosave", "--benchmark-disable-gc"),
+        *("--workload", workload, "--rounds", str(rounds)),
+        *("--strategies", ",".join(strategies), "--backbones", ",".join(backbones)),
+    ]
+    environment = os.environ | {
+        "OMP_NUM_THREADS": str(threads),
+        "MKL_NUM_THREADS": str(threads),
+        "OMP_WAIT_POLICY": "passive",
+        "GRAFTBENCH_LOAD_BEFORE": f"{before:.2f}",
+        "GRAFTBENCH_BUSY": "yes" if busy else "no",
+    }
+    lock = cache_root() / "throughput.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with filelock.FileLock(lock, blocking=False):
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    except filelock.Timeout as error:
+        raise UserError(f"another throughput measurement is running ({lock} is held); wait for its end") from error
+    if done.returncode:
+        log = folder / "failed.txt"
+        log.write_text(done.stdout + done.stderr)
+        raise UserError(f"the throughput suite failed; its output is in {log}")
+    (result,) = set(folder.rglob("*.json")) - known
+    return result
+
+
+def read_results(path: Path) -> pd.DataFrame:
+    """One row per strategy and backbone of a stored result, with the machine it was measured on."""
+    try:
+        content = json.loads(path.read_text())
+        entries, machine = list(content["benchmarks"]), content["machine_info"]
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"{path} is no stored throughput result ({type(error).__name__})") from error
+    rows: dict[tuple, dict] = {}
+    for entry in entries:
+        info, stats = entry["extra_info"], entry["stats"]
+        identity = {key: info[key] for key in ("strategy", "backbone", "resolution", "batch", "precision", "device")}
+        row = rows.setdefault(tuple(identity.values()), dict(identity))
+        row[f"{info['phase']}_images_per_second"] = info["images_per_second"]
+        row[f"{info['phase']}_iqr"] = stats["iqr"] / stats["median"]
+        row |= {key: value for key, value in info.items() if key not in identity | {"phase": 0, "images_per_second": 0}}
+    return pd.DataFrame(rows.values()).assign(
+        **{key: machine[key] for key in ("hardware", "threads", "torch", "load_before", "load_after", "busy")}
+    )
+
+
+def seconds_per_kimg(results: pd.DataFrame) -> dict[tuple[str, str, int], float]:
+    """Exclusive seconds per kimg by (strategy, backbone, resolution): what curves are put on a time axis with."""
+    columns = ["strategy", "backbone", "resolution", "seconds_per_kimg"]
+    return {(s, b, int(r)): float(v) for s, b, r, v in results[columns].itertuples(index=False)}
