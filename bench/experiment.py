@@ -27,11 +27,10 @@ from .errors import UserError
 from .files import cache_root, replacing, write_atomically, write_json
 from .interpolation import interpolate
 from .metrics.evaluator import Evaluator
-from .pictures import write_grid
+from .pictures import reference_grid, write_grid
 from .registries import extractors, strategies
 from .seeds import seed_for
 from .source import Source, load_source
-from .store import reference_grid
 from .train import Diverged, Training
 
 log = logging.getLogger(__name__)

@@ -72,8 +72,3 @@ def write_status(folder: Path, status: str, reason: str = "", **facts: Any) -> N
     """Record how a cell ended. ``facts`` are what the row says of the machine and the code."""
     assert status in STATUSES, status
     write_json(folder / "status.json", {"status": status, "reason": reason, **facts})
-
-
-def reference_grid(target: str, resolution: int) -> str:
-    """Stem of the grid of a target's real images in ``references/``."""
-    return "".join(c if c.isalnum() or c in "-@" else "-" for c in f"{target}@{resolution}")

@@ -46,7 +46,7 @@ def write_store_report(store: "Store") -> Path:
 
 def pictures(store: "Store", rows: "pd.DataFrame") -> dict[str, dict[str, Path]]:
     """The pictures that a store has, by kind and cell key, as ``write_report`` takes them."""
-    from ..store import reference_grid
+    from ..pictures import reference_grid
 
     found = {kind: {} for kind in ("sample_images", "real_images", "shot_images", "interpolation_images")}
     for row in rows.itertuples():
