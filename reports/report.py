@@ -10,6 +10,7 @@ from .catalogue import Pictures, drawings
 from .ladder import Ladder
 from .page import Page, write_page
 from .plots.figure import Absent, save
+from .published import published_tables
 from .style import theme
 from .tables import all_tables, write_tables
 
@@ -46,7 +47,9 @@ def write_report(
             page.absent.append(drawn)
         else:
             page.figures.append((section, drawn, save(drawn, folder / "figures")))
-    page.tables = all_tables(rows) if len(rows) else {}
+    page.tables = all_tables(rows, curves, ladders)
+    if page.tables:
+        page.tables["published"] = published_tables()
     write_tables(page.tables, folder / "tables")
     path = folder / "index.html"
     write_page(page, path)
