@@ -39,6 +39,8 @@ class Cell:
     precision: str
     seed: int
     domain_options: dict[str, Any] = field(default_factory=dict)
+    tuned: list[str] = field(default_factory=list)
+    """The hyper-parameters that a search chose."""
     digest: str = ""
     """Hash of the source files that can change the numbers; filled by ``with_digest``."""
 
@@ -53,8 +55,10 @@ class Cell:
     @property
     def label(self) -> str:
         """How tables name the strategy: with the hyper-parameters and augmentation that differ from the default."""
-        settings = ", ".join(f"{name}={value}" for name, value in sorted(self.params.items()))
-        label = f"{self.strategy}({settings})" if settings else self.strategy
+        settings = [f"{name}={value}" for name, value in sorted(self.params.items()) if name not in self.tuned]
+        if self.tuned:
+            settings.append("tuned")
+        label = f"{self.strategy}({', '.join(settings)})" if settings else self.strategy
         return label if self.augment == "none" else f"{label}+{self.augment}"
 
     def canonical(self) -> str:

@@ -73,6 +73,12 @@ class Evaluation(_Section):
     protocol: Literal["held-out", "literature"] = "held-out"
 
 
+class Tuning(_Section):
+    """How many settings of its hyper-parameters each strategy may try, each at the full budget."""
+
+    trials: int = Field(gt=1)
+
+
 class Matrix(_Section):
     """A benchmark: every strategy on every target, with every number of shots and every seed."""
 
@@ -85,6 +91,7 @@ class Matrix(_Section):
     strategies: list[StrategyChoice] = Field(min_length=1)
     augment: list[str] = ["none"]
     optimisation: dict[str, Any] = {}
+    tune: Tuning | None = None
     budget: Budget
     evaluation: Evaluation = Field(default_factory=lambda: Evaluation.model_validate({}))
     precision: Literal["float32", "bfloat16"] = "float32"

@@ -115,9 +115,19 @@ def _row(folder: Path) -> dict[str, Any]:
         "protocol": cell.protocol,
         "precision": cell.precision,
         "digest": cell.digest,
+        **_tuning(folder),
         **status,
         **measured,
     }
+
+
+def _tuning(folder: Path) -> dict[str, Any]:
+    """How many trials a tuned cell had and how long they trained; nothing for a cell that was not tuned."""
+    path = folder / "tuning.json"
+    if not path.is_file():
+        return {}
+    choice = json.loads(path.read_text(encoding="utf-8"))
+    return {"tuning_trials": choice["trials"], "tuning_seconds": choice["seconds"]}
 
 
 def _points(folder: Path) -> list[dict[str, Any]]:

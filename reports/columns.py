@@ -65,6 +65,7 @@ COLUMNS = {
         metric_column("fid_shots", "memorisation", low=0),
         Column("best_kimg", "best checkpoint at", "none", "convergence", low=0, unit="kimg"),
         Column("train_seconds", "training time", "lower", "throughput", low=0, unit="s"),
+        Column("tuning_seconds", "time spent on tuning", "lower", "throughput", low=0, unit="s"),
         Column("seconds_per_kimg", "training time per kimg", "lower", "throughput", low=0, unit="s/kimg"),
         Column("peak_memory_mb", "peak memory", "lower", "throughput", low=0, unit="MB"),
         Column("train_images_per_second", "training speed", "higher", "throughput", low=0, unit="images/s"),

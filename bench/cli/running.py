@@ -52,6 +52,8 @@ def run(
     if plan.to_pretrain:
         _pretrain_missing(plan, asked, device)
         plan = plan_matrix(asked)
+    if asked.tune:
+        plan = _tune(opened, asked, plan, jobs, device, plugin, retry)
     for cell in plan.cells:
         opened.add(cell)
     if not strategy:
@@ -100,6 +102,8 @@ def plan(matrix: MatrixName, store: StorePath = None, plugin: Plugins = [], stra
     planned = plan_matrix(asked)
     root = store or Path("runs") / asked.name
     opened = Store(root) if root.exists() else None
+    if asked.tune:
+        planned = _say_tuning(planned, asked.tune.trials, root)
     states = Counter(opened.status(cell.key) if opened else "missing" for cell in planned.cells)
     _say(f"{asked.name}: {len(planned.cells) + planned.waiting} cells")
     for status, count in states.most_common():
@@ -231,6 +235,38 @@ def _run_cells(
             progress.update(task, completed=done, description=text[:70])
 
         run_local(work, watch, jobs or max(1, len(gpus)), gpus, Room())
+
+
+def _tune(
+    store: "Store", matrix: "Matrix", plan: "Plan", jobs: int | None, device: str, plugins: list[Path], retry: bool
+) -> "Plan":
+    """Run the trials that are not stored yet, in a store of their own; returns the plan with what they chose."""
+    from ..store import Store
+    from ..tuning import plan_trials, record, tuned_plan
+
+    assert matrix.tune is not None
+    trials = plan_trials(plan, matrix.tune.trials)
+    tuning = Store(store.root / "tuning", create=True)
+    for cell in trials.cells:
+        tuning.add(cell)
+    if pending := [cell for cell in trials.cells if _is_pending(tuning, cell, retry)]:
+        _say(f"tuning: {len(pending)} trials to run")
+        _run_cells(tuning, matrix, trials, pending, jobs, device, plugins, retry)
+    tuned, choices = tuned_plan(plan, matrix.tune.trials, tuning)
+    record(store, choices)
+    return tuned
+
+
+def _say_tuning(plan: "Plan", trials: int, root: Path) -> "Plan":
+    """Say how many trials are to run; returns the plan with what they chose if all have ended."""
+    from ..store import Store
+    from ..tuning import plan_trials, tuned_plan
+
+    wanted = plan_trials(plan, trials).cells
+    tuning = Store(root / "tuning") if (root / "tuning").exists() else None
+    missing = [c for c in wanted if tuning is None or tuning.status(c.key) == "missing"]
+    _say(f"  tuning: {len(wanted)} trials, {len(missing)} of them still to run")
+    return plan if tuning is None or missing else tuned_plan(plan, trials, tuning)[0]
 
 
 def _points_done(folder: Path) -> int:
