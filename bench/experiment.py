@@ -88,11 +88,13 @@ def run_cell(
     return final
 
 
-def build_training(cell: Cell, source: Path | None, device: torch.device) -> Training:
-    """The cell's strategy, prepared on its shots."""
+def build_training(cell: Cell, source: Path | None, device: torch.device, draw: int | None = None) -> Training:
+    """The cell's strategy, prepared on its shots: those of the cell's seed, or of another ``draw``."""
     strategy = strategies.get(cell.strategy)(**cell.params)
     domain = under_protocol(open_domain(cell.target), cell.protocol)
-    shots = domain.images("shots", cell.resolution, draw_shots(domain, cell.shots, cell.seed)).to(device)
+    shots = domain.images(
+        "shots", cell.resolution, draw_shots(domain, cell.shots, cell.seed if draw is None else draw)
+    ).to(device)
     backbone = make_backbone(cell.backbone, cell.resolution, cell.width)
     setup = Setup(
         backbone=backbone,

@@ -24,7 +24,19 @@ def graftbench() -> None:
     """Keep ``list`` a sub-command even while it is the only one."""
 
 
-SUBJECTS = ("checking", "components", "data", "ranking", "reporting", "running", "sources", "strategies", "throughput")
+SUBJECTS = (
+    "checking",
+    "components",
+    "data",
+    "doctor",
+    "ranking",
+    "reporting",
+    "running",
+    "sources",
+    "strategies",
+    "throughput",
+    "variance",
+)
 """Files of this folder; each adds its commands to ``app`` when imported."""
 
 for subject in SUBJECTS:

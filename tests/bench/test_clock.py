@@ -1,0 +1,64 @@
+"""The training clock counts training and nothing else, however often a run is evaluated."""
+
+import dataclasses
+import json
+
+import pytest
+import torch
+from graftbench.bench import experiment, train
+from graftbench.bench.cell import Cell
+from graftbench.bench.metrics.evaluator import Evaluator
+from graftbench.strategies.scratch import Scratch
+
+STEPS, EVALUATION_SECONDS = 20, 50.0
+CELL = Cell(
+    backbone="dcgan",
+    resolution=32,
+    width=4,
+    source="toyfaces",
+    source_sha256="",
+    target="toycats",
+    shots=8,
+    strategy="scratch",
+    params={},
+    augment="none",
+    kimg=STEPS * 8 / 1000,
+    batch=8,
+    optimisation={},
+    extractor="efficientnet-lite0-64",
+    fakes=8,
+    reals=16,
+    points=1,
+    protocol="held-out",
+    precision="float32",
+    seed=0,
+)
+
+
+@pytest.fixture
+def clock(monkeypatch, tmp_path):
+    """A clock that moves only when work is done: a second a step, and fifty an evaluation."""
+    now = [0.0]
+
+    def costing(seconds, function):
+        def call(*args, **kwargs):
+            now[0] += seconds
+            return function(*args, **kwargs)
+
+        return call
+
+    monkeypatch.setattr(train.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(Scratch, "step", costing(1.0, Scratch.step))
+    monkeypatch.setattr(Evaluator, "evaluate", costing(EVALUATION_SECONDS, Evaluator.evaluate))
+    monkeypatch.setenv("GRAFTBENCH_CACHE", str(tmp_path / "cache"))
+    return now
+
+
+@pytest.mark.parametrize("points", [1, 10])
+def test_evaluations_do_not_change_the_reported_training_seconds(clock, tmp_path, points):
+    cell = dataclasses.replace(CELL, points=points)
+    final = experiment.run_cell(cell, None, tmp_path / "cell", tmp_path / "references", torch.device("cpu"))
+    assert final["train_seconds"] == STEPS
+    assert final["wall_seconds"] == STEPS + EVALUATION_SECONDS * (points + 1)
+    curve = [json.loads(line) for line in (tmp_path / "cell/curve.jsonl").read_text().splitlines()]
+    assert [row["seconds"] for row in curve] == [STEPS * point / points for point in range(points + 1)]

@@ -1,0 +1,74 @@
+"""The throughput suite measures exclusively, counts exactly, and keeps what pytest-benchmark can compare."""
+
+import subprocess
+import sys
+
+import filelock
+import pytest
+import torch
+from graftbench.bench.errors import UserError
+from graftbench.bench.throughput import session
+from graftbench.bench.throughput.workload import OperationCount, Workload, counted
+from torch import nn
+
+TINY = Workload("finetune", width=4, batch=4)
+
+
+def test_operations_are_counted_forward_and_backward_with_a_multiply_add_as_two():
+    layer, x = nn.Conv2d(3, 5, 3, padding=1, bias=False), torch.randn(2, 3, 8, 8, requires_grad=True)
+    with OperationCount() as count:
+        y = layer(x)
+    forward = 2 * (2 * 8 * 8) * 5 * (3 * 9)
+    assert count.total == forward
+    with OperationCount() as count:
+        y.sum().backward(inputs=[x, layer.weight])
+    assert count.total == 2 * forward
+
+
+def test_freezing_trains_fewer_parameters_of_as_many():
+    whole, frozen = counted(TINY), counted(Workload("frozen-d", width=4, batch=4))
+    assert frozen["parameters"] == whole["parameters"]
+    assert frozen["trainable_parameters"] < whole["trainable_parameters"]
+    assert frozen["training_flops_per_image"] < whole["training_flops_per_image"]
+
+
+def test_counts_are_the_same_every_time():
+    assert counted(TINY) == counted(TINY)
+
+
+def test_a_busy_machine_is_refused(monkeypatch, tmp_path):
+    monkeypatch.setattr(session.os, "getloadavg", lambda: (100.0, 0.0, 0.0))
+    with pytest.raises(UserError, match="the machine is busy"):
+        session.run_suite(tmp_path, TINY.to_json())
+
+
+def test_two_measurements_never_run_at_once(monkeypatch, tmp_path):
+    monkeypatch.setenv("GRAFTBENCH_CACHE", str(tmp_path))
+    with filelock.FileLock(tmp_path / "throughput.lock"), pytest.raises(UserError, match="another throughput"):
+        session.run_suite(tmp_path / "out", TINY.to_json(), allow_busy=True)
+
+
+@pytest.mark.slow
+def test_a_measurement_is_stored_flagged_and_comparable(monkeypatch, tmp_path):
+    monkeypatch.setenv("GRAFTBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(session.os, "getloadavg", lambda: (100.0, 0.0, 0.0))
+    path = session.run_suite(tmp_path / "out", TINY.to_json(), ["finetune"], ["dcgan@32"], rounds=2, allow_busy=True)
+    (row,) = session.read_results(path).to_dict("records")
+    assert (row["strategy"], row["backbone"], row["threads"], row["busy"]) == ("finetune", "dcgan", 1, True)
+    assert row["seconds_per_kimg"] == pytest.approx(1000 / row["training_images_per_second"])
+    assert row["sampling_images_per_second"] > row["training_images_per_second"]
+    assert row["peak_memory_mb"] > 100
+    assert row["torch"] == torch.__version__
+    compared = subprocess.run(
+        [sys.executable, "-m", "pytest_benchmark", f"--storage={tmp_path / 'out'}", "compare"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "test_training[finetune-dcgan@32]" in compared.stdout
+
+
+def test_a_file_that_is_no_result_is_refused(tmp_path):
+    (tmp_path / "x.json").write_text("{}")
+    with pytest.raises(UserError, match="no stored throughput result"):
+        session.read_results(tmp_path / "x.json")

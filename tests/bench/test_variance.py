@@ -1,0 +1,34 @@
+"""The nested design moves one source of variance at a time."""
+
+import pytest
+
+
+@pytest.mark.slow
+def test_the_command_measures_each_source_and_says_its_share(graftbench, matrix_file, tmp_path):
+    import pandas as pd
+
+    options = ("--strategy", "scratch", "--draws", "2", "--seeds", "2", "--evaluations", "2", "--out", "measured.csv")
+    done = graftbench("variance", matrix_file(), *options)
+    assert done.returncode == 0, done.stderr
+    for source in ("shot draw", "training seed", "evaluation sampling"):
+        assert source in done.stdout
+    measured = pd.read_csv(tmp_path / "measured.csv")
+    assert measured.groupby("draw")["seed"].nunique().tolist() == [2, 2]
+    assert measured["seed"].nunique() == 4
+    assert measured["kid"].nunique() == 8
+
+
+def test_a_strategy_that_the_matrix_lacks_is_answered_in_one_line(graftbench, matrix_file):
+    done = graftbench("variance", matrix_file(), "--strategy", "vae")
+    assert done.returncode == 2
+    assert "has no 'vae' on 'toycats'" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_doctor_says_which_extractors_are_usable_and_what_the_others_lack(graftbench, tmp_path):
+    done = graftbench("doctor", TORCH_HOME=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    lines = {line.split()[0]: line for line in done.stdout.splitlines() if line.strip()}
+    assert lines["efficientnet-lite0-64"].endswith("usable")
+    assert "put it at" in lines["inception-v3-compat"] and str(tmp_path) in lines["inception-v3-compat"]
+    assert {"torch", "torch-fidelity", "device"} <= set(lines)
