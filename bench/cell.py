@@ -53,6 +53,12 @@ class Cell:
         return hashlib.sha256(self.canonical().encode()).hexdigest()[:16]
 
     @property
+    def place(self) -> str:
+        """The same for all cells of one place in the matrix, whatever code and source weights they ran with."""
+        anywhere = replace(self, digest="", source_sha256="")
+        return hashlib.sha256(anywhere.canonical().encode()).hexdigest()[:16]
+
+    @property
     def label(self) -> str:
         """How tables name the strategy: with the hyper-parameters and augmentation that differ from the default."""
         settings = [f"{name}={value}" for name, value in sorted(self.params.items()) if name not in self.tuned]

@@ -24,15 +24,23 @@ log = logging.getLogger(__name__)
 REFERENCE_LINES = frozenset({"source-only"})
 """Strategies that are shown beside the others but never ranked."""
 
-FORMAT = b"1"
+FORMAT = b"2"
 """Of the kept tables; another format is made anew."""
 
 STAMP = "_stamp"
 
 
-def read_rows(store: Store) -> pd.DataFrame:
-    """One row per cell that was asked for, whatever became of it; also kept as ``rows.parquet``."""
-    return _read(store, "rows.parquet", "status.json", lambda folder: [_row(folder)])
+def read_rows(store: Store, *, superseded: bool = False) -> pd.DataFrame:
+    """One row per cell that was asked for, whatever became of it; also kept as ``rows.parquet``.
+
+    A cell that was asked for again with newer code or another source model has two keys; the older one is left out
+    unless ``superseded``.
+    """
+    rows = _read(store, "rows.parquet", "status.json", lambda folder: [_row(folder)])
+    if superseded or rows.empty:
+        return rows
+    newest = rows.sort_values("asked", kind="stable").drop_duplicates("place", keep="last").index
+    return rows.loc[newest.sort_values()].reset_index(drop=True)
 
 
 def read_curves(store: Store) -> pd.DataFrame:

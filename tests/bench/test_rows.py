@@ -1,6 +1,7 @@
 """Rows are read from the cells, and only from those that changed since the last reading."""
 
 import json
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -84,6 +85,14 @@ def test_a_cell_that_is_removed_leaves_no_row(store):
     folder.rmdir()
     assert list(read_rows(store).seed.sort_values()) == [0, 2, 3]
     assert len(pd.read_parquet(store.root / "rows.parquet")) == 3
+
+
+def test_a_cell_run_again_with_newer_code_supersedes_the_older(store):
+    newer = replace(a_cell(0), digest="newer")
+    store.add(newer)
+    assert len(read_rows(store)) == 4
+    assert read_rows(store).set_index("seed").loc[0, "key"] == newer.key
+    assert len(read_rows(store, superseded=True)) == 5
 
 
 def test_an_empty_store_has_no_rows(tmp_path):
