@@ -123,6 +123,8 @@ def _row(folder: Path) -> dict[str, Any]:
         "protocol": cell.protocol,
         "precision": cell.precision,
         "digest": cell.digest,
+        "place": cell.place,
+        "asked": (folder / "spec.json").stat().st_mtime_ns,
         **_tuning(folder),
         **status,
         **measured,
