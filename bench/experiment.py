@@ -77,6 +77,7 @@ def run_cell(
             log.info("%.2f kimg, %.1f s: %s", training.kimg, training.seconds, _brief(measured))
         final = _final(cell, training, curve)
         final["wall_seconds"] = earlier + time.perf_counter() - started
+        final["resize"] = str(open_domain(cell.target).resize)
         write_grid(folder / "samples.png", fakes[:GRID_IMAGES])
         walks = interpolate(training.strategy.networks()["generator"], _evaluation_noise(cell, device))
         if walks is not None:

@@ -13,8 +13,9 @@ from .collection import Collection
 from .survey import THUMBNAIL, Survey, thumbnails
 
 SAME = 0.995
-"""Correlation of two 16 x 16 thumbnails above which they are called the same picture. Re-encoding and resizing stay
-above 0.998; of the 60,000 garments of Fashion-MNIST at 28 px, which look much alike, few pairs reach it."""
+"""Correlation of two 16 x 16 thumbnails above which they are called the same picture. JPEG at quality 30, half the size
+and darkening by a fifth stay above 0.999; with 2 % trimmed off each side it is 0.994, which is not found any more. Of
+4,000 garments of Fashion-MNIST, which look much alike at 28 px, one pair reaches it."""
 FLATTEST = 4.0
 """Grey levels: thumbnails that vary less than this have no content to compare, and match nothing."""
 

@@ -24,4 +24,5 @@ def test_nine_classes_to_the_tenth_give_rows_and_a_page(graftbench, matrix_file,
     finals = [json.loads(file.read_text()) for file in cells.glob("*/final.json")]
     assert len(finals) == len(asked.shots) == 2
     assert all(math.isfinite(final["kid@efficientnet-lite0-64"]) for final in finals)
+    assert {final["resize"] for final in finals} == {"lanczos, centre crop"}
     assert "fashion-mnist:8" in (tmp_path / "runs" / "fashion" / "report" / "index.html").read_text()
