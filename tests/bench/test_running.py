@@ -6,7 +6,7 @@ import time
 import pandas as pd
 import pytest
 
-TIMINGS = ["train_seconds", "seconds_per_kimg", "wall_seconds", "peak_memory_mb"]
+TIMINGS = ["asked", "train_seconds", "seconds_per_kimg", "wall_seconds", "peak_memory_mb"]
 
 
 def rows_of(store) -> pd.DataFrame:
