@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 JOBS ?= 2
 
-.PHONY: demo test lint format clean
+.PHONY: demo test lint format figures clean
 
 demo: .venv/installed
 	$(BIN)/graftbench run quick --jobs $(JOBS)
@@ -17,6 +17,9 @@ lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
+
+figures: .venv/installed
+	$(BIN)/graftbench figures
 
 format: .venv/installed
 	$(BIN)/ruff check --fix .

@@ -42,7 +42,7 @@ def drawings(
 ) -> Iterator[tuple[str, Draw]]:
     """Section and drawing function of every figure. ``ladders`` holds the frozen targets by metric column."""
     apart, together = settings(rows, curves), settings(rows, curves, across_shots=True)
-    yield from (("Ranking", draw) for draw in _rankings(rows))
+    yield from (("Ranking", draw) for _, draw in rankings(rows))
     for family in together:
         yield "Ranking", partial(gain_heatmap, family)
     for setting in apart:
@@ -61,7 +61,8 @@ def drawings(
     yield from (("Images", draw) for draw in _images(apart, pictures))
 
 
-def _rankings(rows: pd.DataFrame, metric: str = "kid") -> Iterator[Draw]:
+def rankings(rows: pd.DataFrame, metric: str = "kid") -> Iterator[tuple[str, Draw]]:
+    """Kind and drawing function of the figures that rank, one of each kind per stratum (see ``scores``)."""
     if rows.empty:
         return
     found = [
@@ -74,8 +75,8 @@ def _rankings(rows: pd.DataFrame, metric: str = "kid") -> Iterator[Draw]:
     looks = {label: look for setting in settings(rows, pd.DataFrame()) for label, look in setting.looks().items()}
     for number, scores in enumerate(found, start=1):
         suffix = str(number) if len(found) > 1 else ""
-        yield partial(critical_difference, scores, looks, suffix)
-        yield partial(profile, scores, looks, suffix)
+        yield "critical-difference", partial(critical_difference, scores, looks, suffix)
+        yield "performance-profile", partial(profile, scores, looks, suffix)
 
 
 def _images(found: list[Setting], pictures: Pictures) -> Iterator[Draw]:

@@ -9,9 +9,8 @@ import functools
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
-from itertools import chain
 from pathlib import Path
 
 import jinja2
@@ -28,8 +27,6 @@ BUDGET = 7_600_000
 LARGEST_SVG = 160_000
 """A larger vector drawing is shown as its PNG."""
 LARGEST_CSV = 120_000
-CELL_BYTES = 90
-"""About what a table's cell takes in HTML."""
 
 
 @dataclass
@@ -62,21 +59,14 @@ def write_page(page: Page, path: Path) -> None:
     script, style, plotly = _template_text("page.js"), _template_text("page.css"), _plotly()
     data = interactive(page.rows, page.curves)
     tables = page.tables | ({"cells": [cell_table(page.rows)]} if len(page.rows) else {})
-    cells = sum(len(table.rows) * len(table.head) for table in chain(*tables.values()))
-    room = BUDGET - len(script) - len(style) - len(plotly) - 2 * len(data) - CELL_BYTES * cells
-    sections: dict[str, list[Shown]] = {}
-    for section, plot, files in page.figures:
-        each = _show(plot, files, path.parent, room)
-        room -= len(each.source) + len(each.data)
-        sections.setdefault(section, []).append(each)
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     template = environment.from_string(_template_text("index.html"))
-    html = template.render(
+    render = functools.partial(
+        template.render,
         title=page.title,
         facts=facts(page.rows),
         provenance=provenance(page.rows, page.environment),
         packages=packages(page.environment),
-        sections=sections,
         absent=page.absent,
         tables=tables,
         failures=failures(page.rows),
@@ -91,15 +81,29 @@ def write_page(page: Page, path: Path) -> None:
         suffix=SUFFIX,
         policy=_policy(script, plotly),
     )
-    path.write_text(html, encoding="utf-8", newline="\n")
+    sections: dict[str, list[Shown]] = {}
+    for section, plot, files in page.figures:
+        sections.setdefault(section, []).append(_linked(plot, files, path.parent))
+    room = BUDGET - len(render(sections=sections).encode())
+    for group in sections.values():
+        for place, each in enumerate(group):
+            group[place] = _embedded(each, path.parent, room)
+            room -= len(group[place].source) + len(group[place].data)
+    path.write_text(render(sections=sections), encoding="utf-8", newline="\n")
 
 
-def _show(plot: Plot, files: dict[str, Path], folder: Path, room: int) -> Shown:
+def _linked(plot: Plot, files: dict[str, Path], folder: Path) -> Shown:
+    return Shown(plot, "", "", {kind: file.relative_to(folder).as_posix() for kind, file in files.items()})
+
+
+def _embedded(each: Shown, folder: Path, room: int) -> Shown:
+    """The figure and its data inside the page, as far as they fit into ``room`` bytes."""
+    files = {kind: folder / name for kind, name in each.files.items()}
     picture = files["svg"] if files["svg"].stat().st_size <= LARGEST_SVG else files["png"]
     source = _data_link(picture, "image/svg+xml" if picture.suffix == ".svg" else "image/png")
     data = _data_link(files["csv"], "text/csv") if files["csv"].stat().st_size <= LARGEST_CSV else ""
-    relative = {kind: file.relative_to(folder).as_posix() for kind, file in files.items()}
-    return Shown(plot, source if len(source) <= room else "", data if len(source) + len(data) <= room else "", relative)
+    source = source if len(source) <= room else ""
+    return replace(each, source=source, data=data if len(source) + len(data) <= room else "")
 
 
 def _numeric_columns(table: Table) -> list[bool]:

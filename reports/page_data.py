@@ -16,6 +16,8 @@ from .table import Table, Value
 MOST_CELLS = 3000
 """Rows of the table of all cells; a larger store's table is in its CSV and Parquet files."""
 CURVES = ("kid", "fid", "validation_kid", "precision", "recall", "coverage", "vendi")
+MOST_CURVE_BYTES = 1_200_000
+"""Further metrics' curves are left out of the page, which says so."""
 SHOWN = ["target", "shots", "label", "seed", "status", "backbone", "extractor"]
 MEASURED = {"kid": "KID ↓", "fid": "FID ↓", "precision": "precision ↑", "recall": "recall ↑"}
 COSTS = {"seconds_per_kimg": "s/kimg", "peak_memory_mb": "memory (MB)"}
@@ -101,42 +103,58 @@ def interactive(rows: pd.DataFrame, curves: pd.DataFrame) -> str:
         {"label": label, "colour": look.colour, "dark": look.on_dark, "symbol": look.symbol, "dash": look.line}
         for label, look in looks.items()
     ]
-    charts = [chart for setting in found for chart in _charts(setting)]
-    text = json.dumps({"strategies": strategies, "charts": charts}, allow_nan=False, separators=(",", ":"))
+    charts, left_out, size = [], [], 0
+    for metric in CURVES:
+        more = [chart for setting in found for chart in _charts(setting, metric)]
+        grown = size + len(json.dumps(more))
+        if more and size and grown > MOST_CURVE_BYTES:
+            left_out.append(metric_title(metric, False))
+        else:
+            charts, size = charts + more, grown
+    content = {"strategies": strategies, "charts": charts, "leftOut": left_out}
+    text = json.dumps(content, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _charts(setting: Setting) -> list[dict[str, object]]:
+def _charts(setting: Setting, metric: str) -> list[dict[str, object]]:
+    """One chart per target. Intervals are symmetric, so that half of the width says all."""
+    column = setting.metric(metric)
+    if not present(setting.curves, [column, "kimg", "seconds"]):
+        return []
+    means, lines = curve_means(setting, column, "seconds"), reference_lines(setting, metric)
     charts = []
-    for metric in CURVES:
-        column = setting.metric(metric)
-        if not present(setting.curves, [column, "kimg", "seconds"]):
-            continue
-        means, lines = curve_means(setting, column, "seconds"), reference_lines(setting, metric)
-        for target, group in means.groupby("target", sort=True):
-            series = [
-                {"label": label, **{name: _digits(part[source]) for name, source in COLUMNS.items()}}
-                for label, part in group.groupby("label", sort=True)
-            ]
-            charts.append(
-                {
-                    "setting": setting.title,
-                    "target": target,
-                    "metric": metric_title(column),
-                    "floor": _digits(lines.loc[[target], "floor"])[0],
-                    "ceiling": _digits(lines.loc[[target], "ceiling"])[0],
-                    "series": series,
-                }
-            )
+    for target, group in means.groupby("target", sort=True):
+        series = [
+            {
+                "label": label,
+                "kimg": _digits(part["kimg"]),
+                "seconds": _digits(part["x"]),
+                "mean": _digits(part["mean"]),
+                "half": _digits(part["high"] - part["mean"], 2),
+                "n": int(part["n"].iloc[0]) if part["n"].nunique() == 1 else [int(n) for n in part["n"]],
+            }
+            for label, part in group.groupby("label", sort=True)
+        ]
+        common = series[0]["kimg"]
+        if all(each["kimg"] == common for each in series):
+            series = [{name: value for name, value in each.items() if name != "kimg"} for each in series]
+        charts.append(
+            {
+                "setting": setting.title,
+                "target": target,
+                "metric": metric_title(column),
+                "floor": _digits(lines.loc[[target], "floor"])[0],
+                "ceiling": _digits(lines.loc[[target], "ceiling"])[0],
+                "kimg": common,
+                "series": series,
+            }
+        )
     return charts
 
 
-COLUMNS = {"kimg": "kimg", "seconds": "x", "mean": "mean", "low": "low", "high": "high", "n": "n"}
-
-
-def _digits(values: pd.Series) -> list[float | None]:
-    """Numbers with four significant digits; None where there is none."""
-    return [float(f"{value:.4g}") if math.isfinite(value) else None for value in values.astype(float)]
+def _digits(values: pd.Series, digits: int = 4) -> list[float | None]:
+    """Numbers with so many significant digits; None where there is none."""
+    return [float(f"{value:.{digits}g}") if math.isfinite(value) else None for value in values.astype(float)]
 
 
 def _own(rows: pd.DataFrame, metric: str) -> pd.Series:

@@ -15,7 +15,8 @@ import matplotlib
 
 BLACK, GREY, BLUE, VERMILLION = "#000000", "#7f7f7f", "#0072b2", "#d55e00"
 GREEN, PURPLE, ORANGE, SKY, INDIGO = "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#332288"
-PALETTE = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, INDIGO, GREY)
+PALETTE = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, INDIGO)
+"""For plug-ins; grey is the reference's and black is scratch's."""
 
 ON_DARK = {BLACK: "#f2f2f2", INDIGO: "#9d92ee", BLUE: "#3f9fe0", GREY: "#a6a6a6"}
 """Colours that need a lighter twin on a dark ground; the others serve on both."""

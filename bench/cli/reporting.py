@@ -13,12 +13,58 @@ if TYPE_CHECKING:
     from ..store import Store
 
 
+TARGETS = "targets.json"
+"""File of a store with its frozen convergence targets."""
+BUNDLE = Path("reports/results")
+
+
 @app.command()
 def report(store: Annotated[Path, typer.Argument(help="folder of a benchmark's results")]):
     """Write the report of a store: index.html, tables and figures."""
     from ..store import Store
 
     print(f"report: {write_store_report(Store(store)).resolve()}")
+
+
+@app.command()
+def bundle(
+    store: Annotated[Path, typer.Argument(help="folder of a benchmark's results")],
+    to: Annotated[Path, typer.Option(help="where the bundle goes; one that is there is replaced")] = BUNDLE,
+):
+    """Pack a store's rows, curves, environment and a few pictures: what the paper's figures are rebuilt from."""
+    import json
+
+    from ...reports.bundle import write_bundle
+    from ...reports.catalogue import Pictures
+    from ...reports.ladder import frozen_ladders
+    from ..rows import read_curves, read_rows
+    from ..store import Store
+
+    opened = Store(store)
+    rows, curves = read_rows(opened), read_curves(opened)
+    targets, described = opened.root / TARGETS, opened.root / "environment.json"
+    for metric in _kid_columns(rows, curves):
+        frozen_ladders(targets, rows, curves, metric)
+    environment = json.loads(described.read_text(encoding="utf-8")) if described.is_file() else {}
+    kinds = pictures(opened, rows)
+    kept = Pictures(*(kinds[f"{kind}_images"] for kind in ("sample", "real", "shot", "interpolation")))
+    write_bundle(to, rows, curves, environment, kept, targets)
+    size = sum(path.stat().st_size for path in to.rglob("*") if path.is_file())
+    print(f"bundle: {to.resolve()} ({len(rows)} cells, {size / 1e6:.1f} MB)")
+
+
+@app.command()
+def figures(
+    results: Annotated[Path | None, typer.Option("--bundle", help="another bundle than the file names")] = None,
+    spec: Annotated[Path | None, typer.Option(help="another list than reports/figures.yaml")] = None,
+    to: Annotated[Path, typer.Option(help="where figures, tables and paper.tex go")] = Path("paper"),
+):
+    """Rebuild every figure and table of the benchmark paper from a results bundle."""
+    from ...reports.figures import read_paper, rebuild
+
+    paper, named = read_paper(spec)
+    written = rebuild(paper, results or named, to)
+    print(f"{len(written)} files: {to.resolve()}")
 
 
 def write_store_report(store: "Store") -> Path:
@@ -30,8 +76,7 @@ def write_store_report(store: "Store") -> Path:
     from ..rows import read_curves, read_rows
 
     rows, curves = read_rows(store), read_curves(store)
-    metrics = [f"kid@{extractor}" for extractor in sorted(set(rows.get("extractor", [])))]
-    targets = {m: frozen_ladders(store.root / "targets.json", rows, curves, m) for m in metrics if m in curves}
+    targets = {m: frozen_ladders(store.root / TARGETS, rows, curves, m) for m in _kid_columns(rows, curves)}
     described = store.root / "environment.json"
     return write_report(
         rows,
@@ -57,3 +102,8 @@ def pictures(store: "Store", rows: "pd.DataFrame") -> dict[str, dict[str, Path]]
         found["real_images"][key] = store.references / f"{grid}.png"
         found["shot_images"][key] = store.references / f"{grid}-shots{row.shots}-seed{row.seed}.png"
     return {kind: {key: path for key, path in paths.items() if path.is_file()} for kind, paths in found.items()}
+
+
+def _kid_columns(rows: "pd.DataFrame", curves: "pd.DataFrame") -> list[str]:
+    columns = [f"kid@{extractor}" for extractor in sorted(set(rows.get("extractor", [])))]
+    return [column for column in columns if column in curves]

@@ -1,5 +1,7 @@
 """How metrics are written on axes, and which scale shows them."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
@@ -44,3 +46,18 @@ def no_overlap(axes: Axes) -> None:
         axes.locator_params(axis="x", nbins=5)
     if axes.get_yscale() == "linear":
         axes.locator_params(axis="y", nbins=5)
+
+
+def fit_to_means(axes: Axes, means: np.ndarray, lines: Sequence[float] = ()) -> None:
+    """Let the means (and reference lines) set the vertical range: with two seeds an interval is far wider than both."""
+    values = np.array([*means[np.isfinite(means)], *(line for line in lines if np.isfinite(line))])
+    if len(values) == 0:
+        return
+    if axes.get_yscale() == "log":
+        positive = values[values > 0]
+        margin = (positive.max() / positive.min()) ** 0.25
+        margin = max(margin, 1.1)
+        axes.set_ylim(positive.min() / margin, positive.max() * margin)
+        return
+    spread = max(float(np.ptp(values)), 0.05 * float(np.abs(values).max())) or 1.0
+    axes.set_ylim(values.min() - 0.25 * spread, values.max() + 0.25 * spread)

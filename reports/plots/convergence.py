@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ..settings import Setting, present
-from .axes import log_ticks, metric_title, no_overlap, scale_for, short_title
+from .axes import fit_to_means, log_ticks, metric_title, no_overlap, scale_for, short_title
 from .figure import MOST_BANDS, Absent, Plot, arrange, legend, panels, plain
 from .means import mean_intervals
 
@@ -39,6 +39,8 @@ def convergence(setting: Setting, metric: str = "kid", against: str = "kimg") ->
             each.fill_between(group["x"], low, group["high"], color=style.colour, alpha=faint, linewidth=0)
         each.set_yscale(scale)
         _draw_lines(each, lines.loc[target], shown["mean"].min(), scale)
+        near = [lines.loc[target, "ceiling"], lines.loc[target, "floor"] if scale == "linear" else np.nan]
+        fit_to_means(each, shown["mean"].to_numpy(), near)
         each.set_title(plain(target))
         each.set_xlabel(AXES[against])
         if scale == "log":

@@ -54,7 +54,7 @@ def gain_heatmap(family: Setting, metric: str = "kid") -> Plot | Absent:
 
 def _draw(values: pd.DataFrame, verdicts: pd.DataFrame, unit: str) -> Figure:
     high, wide = values.shape
-    figure = Figure(figsize=(1.9 + 0.82 * wide, 1.0 + 0.27 * high))
+    figure = Figure(figsize=(1.9 + 0.82 * wide, max(2.1, 1.0 + 0.27 * high)))
     axes = figure.subplots()
     finite = values.to_numpy(float)
     limit = float(np.nanquantile(np.abs(finite), 0.95)) or 1.0

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..settings import Setting, present
-from .axes import log_ticks, metric_title, no_overlap, scale_for, short_title
+from .axes import fit_to_means, log_ticks, metric_title, no_overlap, scale_for, short_title
 from .figure import MOST_BANDS, Absent, Plot, arrange, legend, panels, plain
 from .means import mean_intervals
 
@@ -34,6 +34,7 @@ def shots_quality(family: Setting, metric: str = "kid") -> Plot | Absent:
         if scale == "log":
             log_ticks(each.yaxis)
         each.set_xlim(min(places) / 1.2, max(places) * 1.2)
+        fit_to_means(each, data.loc[data["target"] == target, "mean"].to_numpy())
         each.set_title(plain(target))
         each.set_xlabel("training images (shots)")
         if each.get_subplotspec().is_first_col():

@@ -14,6 +14,8 @@ from .samples import chosen_cells, strip_figure, tiles
 STEPS = 8
 """Images per latent walk."""
 PAIRS = 6
+SHOTS_SEARCHED = 64
+"""A store's grids hold no more images."""
 
 
 def interpolations(setting: Setting, target: str, walks: Mapping[str, Path]) -> Plot | Absent:
@@ -49,7 +51,7 @@ def nearest_shots(
     strips, data = [], []
     for label, key, resolution in zip(chosen["label"], chosen["key"], chosen["resolution"], strict=True):
         fakes = tiles(Path(sample_images[key]), int(resolution))[:PAIRS]
-        shots = tiles(Path(shot_images[key]), int(resolution))
+        shots = tiles(Path(shot_images[key]), int(resolution))[:SHOTS_SEARCHED]
         found, distances = nearest(fakes, shots)
         strips.append((label, np.stack([fakes, shots[found]], axis=1)))
         columns = {"label": label, "key": key, "sample": range(len(fakes)), "shot": found, "distance": distances}
@@ -58,7 +60,7 @@ def nearest_shots(
         name,
         title,
         f"Samples (left of each pair) beside the training image nearest to them in pixels at 8 x 8 (right). Equal "
-        f"pictures mean copies. At most the first 64 shots are searched. {setting.title}.",
+        f"pictures mean copies. At most the first {SHOTS_SEARCHED} shots are searched. {setting.title}.",
         f"Pairs of a generated and a training image, one row for each of {', '.join(chosen['label'])}.",
         pair_figure(strips),
         pd.concat(data, ignore_index=True),

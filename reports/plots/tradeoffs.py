@@ -132,7 +132,7 @@ def _scatter(axes: Axes, shown: pd.DataFrame, looks: dict) -> None:
         axes.plot(row.x, row.y, linestyle="none", zorder=3, **style.marker_style())
     if not shown.empty:  # the points set the range, not the longest interval
         for points, setter in ((shown["x"], axes.set_xlim), (shown["y"], axes.set_ylim)):
-            spread = max(float(points.max() - points.min()), 0.05 * abs(float(points.max())), 1e-6)
+            spread = max(float(points.max() - points.min()), 0.05 * abs(float(points.max()))) or 0.5
             setter(float(points.min()) - 0.25 * spread, float(points.max()) + 0.25 * spread)
 
 

@@ -135,16 +135,19 @@
       const strategy = data.strategies.find((each) => each.label === series.label);
       if (!strategy || hidden.has(series.label)) continue;
       const colour = isDark() ? strategy.dark : strategy.colour;
-      end = Math.max(end, ...series[x]);
+      const at = x === "kimg" ? series.kimg ?? chart.kimg : series.seconds;
+      const [low, high] = [-1, 1].map((sign) => series.mean.map((mean, i) => mean + sign * series.half[i]));
+      const n = (i) => Array.isArray(series.n) ? series.n[i] : series.n;
+      end = Math.max(end, ...at);
       traces.push({
-        x: [...series[x], ...[...series[x]].reverse()], y: [...series.high, ...[...series.low].reverse()],
+        x: [...at, ...[...at].reverse()], y: [...high, ...low.reverse()],
         fill: "toself", fillcolor: colour + "22", line: { width: 0 }, mode: "lines", hoverinfo: "skip",
         showlegend: false,
       });
       traces.push({
-        x: series[x], y: series.mean, name: safe(series.label), mode: "lines+markers",
+        x: at, y: series.mean, name: safe(series.label), mode: "lines+markers",
         line: { color: colour, dash: strategy.dash, width: 2 }, marker: { symbol: strategy.symbol, size: 7 },
-        customdata: series.mean.map((_, i) => [series.low[i], series.high[i], series.n[i]]),
+        customdata: series.mean.map((mean, i) => [mean - series.half[i], mean + series.half[i], n(i)]),
         hovertemplate: "%{y:.4g} [%{customdata[0]:.4g}, %{customdata[1]:.4g}], n = %{customdata[2]}",
       });
     }
@@ -164,7 +167,8 @@
       yaxis: { ...axis, title: { text: safe(chart.metric) }, type: scale },
     }, { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d"] });
     byId("curve-caption").textContent = `${chart.metric} for ${chart.target}: mean and 95 % interval over seeds. ` +
-      `Dotted: real against real (floor); dashed: unadapted source (ceiling). ${chart.setting}.`;
+      `Dotted: real against real (floor); dashed: unadapted source (ceiling). ${chart.setting}.` +
+      (data.leftOut.length ? ` Curves of ${data.leftOut.join(", ")} would make this page too large.` : "");
     byId("curve-chart").setAttribute("aria-label", `${chart.metric} for ${chart.target}: ` + chart.series
       .map((series) => `${series.label} ends at ${series.mean[series.mean.length - 1]}`).join("; "));
   }

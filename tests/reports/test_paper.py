@@ -1,0 +1,140 @@
+"""The paper's figures and tables from a results bundle."""
+
+import json
+import shutil
+import subprocess
+
+import numpy as np
+import pandas as pd
+import pytest
+from graftbench.bench.errors import UserError
+from graftbench.reports.bundle import read_bundle, write_bundle
+from graftbench.reports.catalogue import Pictures
+from graftbench.reports.figures import read_paper, rebuild
+from PIL import Image
+from synthetic import synthetic
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """What the cpu matrix gives, with fewer strategies: three targets, 10 and 100 shots."""
+    few, many = (synthetic(["scratch", "finetune", "vae"], 3, 2, points=4, shots=shots) for shots in (10, 100))
+    folder = tmp_path_factory.mktemp("grids")
+    for name in ("fakes", "real"):
+        seed = len(name)
+        pixels = np.random.default_rng(seed).integers(0, 255, (64, 128, 3), np.uint8)
+        Image.fromarray(pixels).save(folder / f"{name}.png")
+    rows = pd.concat([few[0], many[0]], ignore_index=True)
+    fakes = dict.fromkeys(rows["key"], folder / "fakes.png")
+    real = dict.fromkeys(rows["key"], folder / "real.png")
+    pictures = Pictures(samples=fakes, real=real, shots=real, interpolations=fakes)
+    return rows, pd.concat([few[1], many[1]], ignore_index=True), {"python": "3.11"}, pictures
+
+
+@pytest.fixture(scope="module")
+def bundle(results, tmp_path_factory):
+    return write_bundle(tmp_path_factory.mktemp("bundle") / "results", *results)
+
+
+@pytest.fixture(scope="module")
+def paper(bundle, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("paper")
+    rebuild(read_paper()[0], bundle, folder)
+    return folder
+
+
+def contents(folder):
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_every_figure_and_table_of_the_paper_is_rebuilt(paper):
+    spec, _ = read_paper()
+    there = contents(paper)
+    assert {f"figures/{each.name}.pdf" for each in spec.figures} <= set(there)
+    assert {f"tables/{each.name}.tex" for each in spec.tables} <= set(there)
+    assert sum(name.startswith("figures/samples-") and name.endswith(".pdf") for name in there) == 6
+    assert all(b"/Type3" not in data for name, data in there.items() if name.endswith(".pdf"))
+
+
+def test_rebuilt_twice_it_has_the_same_bytes(bundle, paper, tmp_path):
+    spec = read_paper()[0]
+    fewer = spec.model_copy(update={"figures": spec.figures[::4], "images": ["samples"]})
+    rebuild(fewer, bundle, tmp_path)
+    again, first = contents(tmp_path), contents(paper)
+    del again["paper.tex"]
+    assert sum(name.endswith(".pdf") for name in again) == 4 + 6
+    assert [name for name in again if first[name] != again[name]] == []
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex (Debian: texlive-latex-recommended)")
+def test_the_paper_compiles(paper, tmp_path):
+    shutil.copytree(paper, tmp_path / "paper")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"]
+    result = subprocess.run(command, cwd=tmp_path / "paper", capture_output=True, text=True, errors="replace")
+    assert result.returncode == 0, result.stdout[-2000:]
+
+
+def test_a_bundle_gives_back_rows_curves_and_pictures_and_shares_equal_ones(results, bundle):
+    read = read_bundle(bundle)
+    assert len(read.rows) == len(results[0]) and len(read.curves) == len(results[1])
+    assert len(list((bundle / "pictures").iterdir())) == 2
+    assert set(read.pictures.samples) == set(read.pictures.shots)
+
+
+def test_the_same_results_give_the_same_bundle(results, bundle, tmp_path):
+    rows, curves, *others = results
+    again = write_bundle(tmp_path / "again", rows.sample(frac=1, random_state=3), curves[::-1], *others)
+    assert contents(again) == contents(bundle)
+
+
+@pytest.mark.parametrize("harm", ["change", "remove", "add"])
+def test_a_bundle_that_is_not_as_it_was_written_is_refused(bundle, tmp_path, harm):
+    harmed = tmp_path / "harmed"
+    shutil.copytree(bundle, harmed)
+    rows = harmed / "rows.parquet"
+    if harm == "change":
+        rows.write_bytes(rows.read_bytes() + b" ")
+    elif harm == "remove":
+        rows.unlink()
+    else:
+        (harmed / "more.txt").write_text("")
+    with pytest.raises(UserError, match=r"rows\.parquet|more\.txt"):
+        read_bundle(harmed)
+
+
+def test_a_bundle_never_replaces_something_else(results, tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(UserError, match="no bundle"):
+        write_bundle(tmp_path, *results)
+    assert (tmp_path / "thesis.tex").exists()
+
+
+def test_frozen_targets_travel_with_the_bundle(results, tmp_path):
+    column = "kid@inception-v3-compat"
+    targets = tmp_path / "targets.json"
+    targets.write_text(json.dumps({column: {"[1]": {"start": 3.0, "best": 1.0, "rungs": [1.0]}}}))
+    read = read_bundle(write_bundle(tmp_path / "bundle", *results, targets=targets))
+    assert read.ladders[column]["[1]"].best == 1.0
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("figures: [{name: a, draw: paretto}]\nbundle: x", "pareto"),
+        ("figures: [{name: a, draw: pareto, colour: red}]\nbundle: x", "colour"),
+        ("bundle: [", "no list of figures"),
+    ],
+)
+def test_a_mistake_in_the_list_of_figures_is_named(tmp_path, text, message):
+    (tmp_path / "figures.yaml").write_text(text)
+    with pytest.raises(UserError, match=message):
+        read_paper(tmp_path / "figures.yaml")
+
+
+def test_a_figure_that_the_bundle_cannot_give_is_named_after_the_others_are_made(bundle, tmp_path):
+    (tmp_path / "f.yaml").write_text(
+        "bundle: x\nfigures: [{name: one, draw: pareto}, {name: two, draw: pareto, where: {shots: 10}}]"
+    )
+    with pytest.raises(UserError, match=r"one .2 settings fit it; narrow it"):
+        rebuild(read_paper(tmp_path / "f.yaml")[0], bundle, tmp_path / "out")
+    assert (tmp_path / "out" / "figures" / "two.pdf").is_file()

@@ -1,0 +1,72 @@
+"""The looks of strategies."""
+
+import itertools
+import subprocess
+import sys
+
+import pytest
+from graftbench.bench.registries import strategies
+from graftbench.reports.style import FIXED, FREE, LINES, MARKERS, PALETTE, look
+
+
+def luminance(colour):
+    channels = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(first, second):
+    light, dark = sorted((luminance(first), luminance(second)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_marker_and_line_alone_tell_the_built_in_strategies_apart_in_grey():
+    shapes = [(each.marker, each.line) for each in FIXED.values()]
+    assert len(set(shapes)) == len(shapes)
+
+
+def test_every_registered_strategy_has_its_own_fixed_look():
+    assert set(strategies.names()) <= set(FIXED)
+
+
+def test_a_plug_in_never_looks_like_a_built_in_strategy():
+    shapes = {(each.marker, each.line) for each in FIXED.values()}
+    assert all((each.marker, each.line) not in shapes for each in FREE)
+    assert len(FREE) > 200
+
+
+def test_a_plug_in_looks_the_same_in_every_process():
+    code = "from graftbench.reports.style import look; print(look('my-own', 'my-own+ada'))"
+    seen = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    assert seen == str(look("my-own", "my-own+ada"))
+
+
+def test_a_variant_keeps_its_strategys_colour_and_marker_but_not_its_line():
+    plain, variant = look("finetune"), look("finetune", "finetune+ada")
+    assert (plain.colour, plain.marker) == (variant.colour, variant.marker)
+    assert plain.line != variant.line and variant.hollow and variant.symbol == "square-open"
+    assert look("finetune", "finetune") == plain
+
+
+@pytest.mark.parametrize("each", [*FIXED.values()], ids=[*FIXED])
+def test_a_look_can_be_seen_on_light_and_dark(each):
+    assert contrast(each.colour, "#ffffff") > 2.0
+    assert contrast(each.on_dark, "#14171b") > 3.0
+    assert each.marker in MARKERS and each.line in LINES
+
+
+def simulate(colour, matrix):
+    channels = [(int(colour[place : place + 2], 16) / 255) ** 2.2 for place in (1, 3, 5)]
+    return [sum(weight * channel for weight, channel in zip(row, channels, strict=True)) for row in matrix]
+
+
+DEUTERANOPIA = ((0.367322, 0.860646, -0.227968), (0.280085, 0.672501, 0.047413), (-0.01182, 0.04294, 0.968881))
+PROTANOPIA = ((0.152286, 1.052583, -0.204868), (0.114503, 0.786281, 0.099216), (-0.003882, -0.048116, 1.051998))
+
+
+@pytest.mark.parametrize("matrix", [DEUTERANOPIA, PROTANOPIA], ids=["deuteranopia", "protanopia"])
+def test_no_two_colours_fall_together_for_the_colour_blind(matrix):
+    """Machado, Oliveira and Fernandes (2009), full severity, in linear light."""
+    for first, second in itertools.combinations(PALETTE, 2):
+        apart = max(abs(a - b) for a, b in zip(simulate(first, matrix), simulate(second, matrix), strict=True))
+        assert apart > 0.07, (first, second)
