@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--retry", action="store_true", help="run a cell again that ended otherwise than ok")
     options = parser.parse_args(arguments)
     faulthandler.enable()
-    _die_with_parent()
+    die_with_parent()
     stop = _StopRequest()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
     try:
@@ -129,7 +129,7 @@ class _StopRequest:
         return self._set
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """Ask Linux to send SIGKILL when the parent is gone, however it went; elsewhere the cell runs to its end."""
     if sys.platform == "linux":
         pr_set_pdeathsig = 1

@@ -26,6 +26,8 @@ class Job:
     timeout_seconds: float = 4 * 3600
     memory_gb: float | None = None
     """Main memory that the cell may take, in 10^9 bytes; its share of the machine if None."""
+    package: Path | None = None
+    """Where a staged copy of this package lies; the installed one if None."""
 
     def arguments(self) -> list[str]:
         """Arguments of ``python -m graftbench.bench.worker``."""

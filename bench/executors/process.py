@@ -5,13 +5,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import psutil
 
 from ..store import write_status
-from ..worker import PARENT
+from ..worker import BUSY, PARENT
 from .job import Job, record_silent_end
 
 POLL_SECONDS = 0.1
@@ -36,6 +35,8 @@ def start(job: Job, threads: int, memory_gb: float, gpu: str | None = None) -> C
     # Spinning OpenMP threads made small layers up to 66 times slower under contention.
     environment = {**os.environ, "OMP_NUM_THREADS": count, "MKL_NUM_THREADS": count, "OMP_WAIT_POLICY": "passive"}
     environment[PARENT] = str(os.getpid())
+    if job.package is not None:
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(job.package), os.environ.get("PYTHONPATH")]))
     if gpu is not None:
         environment["CUDA_VISIBLE_DEVICES"] = gpu
     limit = job.memory_gb or memory_gb
@@ -78,20 +79,15 @@ def kill(cell: CellProcess) -> None:
         cell.process.wait()
 
 
-def run_to_end(job: Job, threads: int, memory_gb: float, asked_to_stop: Callable[[], bool]) -> int:
-    """Run one cell in the foreground; returns its exit code, with its status written unless it was asked to stop."""
-    cell = start(job, threads, memory_gb)
+def wait(cell: CellProcess) -> int:
+    """Watch one cell to its end; returns its exit code, with its status written unless another process has the cell."""
     try:
         while (code := poll(cell)) is None:
-            if asked_to_stop():
-                stop([cell])
-                break
             time.sleep(POLL_SECONDS)
     finally:
         kill(cell)
-    if code is None:
-        return cell.process.returncode
-    record_silent_end(job.folder, code)
+    if code != BUSY:
+        record_silent_end(cell.job.folder, code)
     return code
 
 

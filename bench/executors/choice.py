@@ -1,0 +1,64 @@
+"""From ``--executor`` and its options to something that runs jobs."""
+
+import dataclasses
+import functools
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..errors import UserError, nearest
+from .job import Executor
+
+NAMES = ("local", "ray", "slurm")
+
+
+def choose_executor(
+    name: str, *, store: Path, slots: int | None, device: str, address: str | None, options: list[str]
+) -> Executor:
+    """The executor called ``name``. ``slots`` limits the cells side by side; ``options`` are NAME=VALUE strings.
+
+    Raises ``UserError`` for an unknown name or option, and for a device that is not there.
+    """
+    given = _parse(options)
+    if name == "local":
+        if given or address:
+            raise UserError("--address and --executor-option are for the executors ray and slurm")
+        return _local(slots, device)
+    if name == "ray":
+        from .ray_cluster import RayOptions, run_ray
+
+        known = [field.name for field in dataclasses.fields(RayOptions)]
+        if unknown := next((option for option in given if option not in known), None):
+            raise UserError(f"the executor ray has no option {unknown!r}; {nearest(unknown, known)}")
+        return functools.partial(run_ray, slots=slots, address=address, options=RayOptions(**given))
+    if name == "slurm":
+        from .slurm import SlurmOptions, run_slurm
+
+        own = {f.name for f in dataclasses.fields(SlurmOptions)} - {"parameters"}
+        parameters = {option: value for option, value in given.items() if option not in own}
+        if device.startswith("cuda"):
+            parameters.setdefault("gpus_per_node", 1)
+        chosen = SlurmOptions(parameters, **{option: given[option] for option in given if option in own})
+        return functools.partial(run_slurm, folder=store.resolve() / "slurm", slots=slots, options=chosen)
+    raise UserError(f"unknown executor {name!r}; {nearest(name, NAMES)}")
+
+
+def _local(slots: int | None, device: str) -> Executor:
+    from ..devices import choose_device
+    from .gpus import Room, visible_gpus
+    from .local import run_local
+
+    choose_device(device)
+    gpus = visible_gpus(device)
+    return functools.partial(run_local, slots=slots or max(1, len(gpus)), gpus=gpus, has_room=Room())
+
+
+def _parse(options: list[str]) -> dict[str, Any]:
+    given = {}
+    for option in options:
+        name, equals, value = option.partition("=")
+        if not equals or not name:
+            raise UserError(f"--executor-option {option!r}: give NAME=VALUE, such as num_gpus=0.5")
+        given[name.strip()] = yaml.safe_load(value)
+    return given

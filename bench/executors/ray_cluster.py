@@ -1,0 +1,172 @@
+"""Cells as Ray tasks. Everything travels through Ray: no disk is shared, and nodes need only the dependencies."""
+
+import dataclasses
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import filelock
+
+from ..checkpoint import NEWEST, PREVIOUS
+from ..errors import UserError
+from ..files import write_atomically
+from ..store import read_status, write_status
+from . import on_node, staging
+from .job import Job, Watch
+
+WAIT_SECONDS = 0.5
+IN_FLIGHT = 1000
+"""Most tasks handed to Ray at a time; each holds a lock file open."""
+SENT = ("spec.json", "curve.jsonl", NEWEST, PREVIOUS)
+
+
+@dataclasses.dataclass(frozen=True)
+class RayOptions:
+    """What a cell asks of the cluster."""
+
+    num_cpus: float = 1
+    num_gpus: float | None = None
+    """A part of one lets several cells share a GPU; one if the device is a GPU and this is left out."""
+    retries: int = 3
+    """How often a cell is started again whose machine was lost. A cell that fails by itself never is."""
+
+
+@dataclasses.dataclass
+class _Flying:
+    job: Job
+    lock: filelock.BaseFileLock
+
+
+def run_ray(jobs: list[Job], watch: Watch, slots: int | None, address: str | None, options: RayOptions) -> None:
+    """Run ``jobs`` on the cluster at ``address``, or on one started here for the time being with ``slots`` cores.
+
+    Ctrl-C cancels what runs: those cells stay missing and start anew, as their checkpoints are on the nodes.
+    """
+    try:
+        import ray
+    except ImportError as error:
+        raise UserError("the executor ray needs Ray: pip install 'graftbench[ray]'") from error
+    # No usage report is sent from a benchmark.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    start: dict[str, Any] = {"address": address} if address else {"num_cpus": slots or os.cpu_count()}
+    try:
+        ray.init(**start, include_dashboard=None if address else False, log_to_driver=False, logging_level="ERROR")
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise UserError(f"no Ray cluster answers at {address or 'this machine'}: {error}".partition("\n")[0]) from error
+    try:
+        _Run(ray, options, watch).run(jobs)
+    finally:
+        ray.shutdown()
+
+
+class _Run:
+    def __init__(self, ray: Any, options: RayOptions, watch: Watch):
+        self.ray, self.options, self.watch = ray, options, watch
+        # By value: the nodes may lack this package.
+        ray.cloudpickle.register_pickle_by_value(sys.modules[on_node.__name__])
+        self.package = ray.put(staging.pack())
+        self.sources: dict[Path | None, Any] = {}
+        self.flying: dict[Any, _Flying] = {}
+
+    def run(self, jobs: list[Job]) -> None:
+        waiting, finished = list(jobs), []
+        try:
+            while waiting or self.flying:
+                busy = []
+                while waiting and len(self.flying) < IN_FLIGHT:
+                    job = waiting.pop(0)
+                    if not self._submit(job):
+                        busy.append(job)
+                waiting += busy
+                ended, _ = self.ray.wait(list(self.flying), timeout=WAIT_SECONDS) if self.flying else ([], [])
+                for reference in ended:
+                    flying = self.flying.pop(reference)
+                    try:
+                        self._collect(reference, flying.job)
+                    finally:
+                        flying.lock.release()
+                    finished.append(flying.job)
+                for job in [j for j in waiting if j in busy and read_status(j.folder)["status"] != "missing"]:
+                    waiting.remove(job)
+                    finished.append(job)
+                self.watch(finished, [])
+        except BaseException:
+            for reference in self.flying:
+                self.ray.cancel(reference, force=True)
+            raise
+        finally:
+            for flying in self.flying.values():
+                flying.lock.release()
+
+    def _submit(self, job: Job) -> bool:
+        """Hand a cell to Ray; False if another run works on it."""
+        lock = filelock.FileLock(job.folder / "lock", blocking=False)
+        try:
+            lock.acquire()
+        except filelock.Timeout:
+            return False
+        (job.folder / "status.json").unlink(missing_ok=True)
+        if job.source not in self.sources:
+            self.sources[job.source] = self.ray.put(_read(job.source) if job.source else {})
+        gpus = self.options.num_gpus
+        if gpus is None:
+            gpus = float(job.device.startswith("cuda"))
+        memory = {"memory": job.memory_gb * 1e9} if job.memory_gb else {}
+        task = self.ray.remote(on_node.run_on_node).options(
+            num_cpus=self.options.num_cpus,
+            num_gpus=gpus,
+            max_retries=self.options.retries,
+            retry_exceptions=False,
+            scheduling_strategy="SPREAD",
+            **memory,
+        )
+        inputs = {
+            "cell": {name: (job.folder / name).read_bytes() for name in SENT if (job.folder / name).exists()},
+            "plugins": {_plugin_name(i, path): path.read_bytes() for i, path in enumerate(job.plugins)},
+        }
+        reference = task.remote(self.package, self.sources[job.source], inputs, self._settings(job))
+        self.flying[reference] = _Flying(job, lock)
+        return True
+
+    def _settings(self, job: Job) -> dict[str, Any]:
+        return {
+            "source": job.source.name if job.source else "",
+            "plugins": [_plugin_name(i, path) for i, path in enumerate(job.plugins)],
+            "device": job.device,
+            "timeout_seconds": job.timeout_seconds,
+            "memory_gb": job.memory_gb,
+            "threads": max(1, int(self.options.num_cpus)),
+            "cpus": self.options.num_cpus,
+        }
+
+    def _collect(self, reference: Any, job: Job) -> None:
+        """Store what came back; the status last, as it makes the cell complete."""
+        try:
+            folders = self.ray.get(reference)
+        except self.ray.exceptions.RayTaskError as error:
+            write_status(job.folder, "failed", str(error.cause).partition("\n")[0])
+            return
+        except self.ray.exceptions.RayError as error:
+            lost = f"its machine was lost {self.options.retries + 1} times ({type(error).__name__})"
+            write_status(job.folder, "killed", f"{lost}; run again with --retry")
+            return
+        for name, content in folders["references"].items():
+            if not (job.references / name).exists():
+                write_atomically(job.references / name, content)
+        cell = folders["cell"]
+        with (job.folder / "log.txt").open("ab") as file:
+            file.write(cell.pop("log.txt", b""))
+        status = cell.pop("status.json")
+        for name, content in cell.items():
+            write_atomically(job.folder / name, content)
+        write_atomically(job.folder / "status.json", status)
+
+
+def _read(folder: Path) -> on_node.Files:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+def _plugin_name(index: int, path: Path) -> str:
+    """Two plug-ins may have the same file name."""
+    return f"{index}-{path.name}"
