@@ -14,6 +14,7 @@ from . import app
 
 if TYPE_CHECKING:
     from ..cell import Cell
+    from ..executors.job import Executor
     from ..matrix import Matrix
     from ..planning import Plan
     from ..store import Store
@@ -32,14 +33,23 @@ def run(
     jobs: Annotated[
         int | None, typer.Option(min=1, help="cells side by side; one, or one per GPU, if left out")
     ] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="CPU threads of each cell; the cores shared among them if left out")
+    ] = None,
     device: Device = "auto",
     plugin: Plugins = [],
     strategy: Only = [],
     retry: Annotated[bool, typer.Option(help="run cells again that ended otherwise than ok")] = False,
+    executor: Annotated[str, typer.Option(help="local, ray or slurm")] = "local",
+    address: Annotated[str | None, typer.Option(help="of a Ray cluster; one is started here if left out")] = None,
+    executor_option: Annotated[
+        list[str], typer.Option(help="NAME=VALUE for ray (num_gpus=0.5) or slurm (slurm_partition=gpu); repeatable")
+    ] = [],
     report: Annotated[bool, typer.Option(help="write the report at the end")] = True,
 ):
     """Train and measure what a matrix asks for and is not stored yet; then write the report."""
     from ..environment import describe_environment
+    from ..executors.choice import choose_executor
     from ..files import write_atomically, write_json
     from ..planning import plan_matrix
     from ..plugins import load_plugins
@@ -47,7 +57,17 @@ def run(
 
     load_plugins(plugin)
     asked = _load(matrix, strategy)
-    opened = Store(store or Path("runs") / asked.name, create=True)
+    root = store or Path("runs") / asked.name
+    execute = choose_executor(
+        executor,
+        store=root,
+        slots=jobs,
+        threads=threads,
+        device=device,
+        address=address,
+        options=executor_option,
+    )
+    opened = Store(root, create=True)
     plan = plan_matrix(asked)
     if plan.to_pretrain:
         _pretrain_missing(plan, asked, device)
@@ -68,7 +88,7 @@ def run(
         write_json(opened.root / "environment.json", describe_environment())
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
-            _run_cells(opened, asked, plan, pending, jobs, device, plugin, retry)
+            _run_cells(execute, opened, asked, plan, pending, device, plugin, retry)
         except KeyboardInterrupt:
             missing = sum(not opened.is_done(cell.key) for cell in plan.cells)
             again = shlex.join(["graftbench", *sys.argv[1:]])
@@ -174,11 +194,11 @@ def _is_pending(store: "Store", cell: "Cell", retry: bool) -> bool:
 
 
 def _run_cells(
+    execute: "Executor",
     store: "Store",
     matrix: "Matrix",
     plan: "Plan",
     pending: list,
-    jobs: int | None,
     device: str,
     plugins: list[Path],
     retry: bool,
@@ -192,17 +212,15 @@ def _run_cells(
         TimeRemainingColumn,
     )
 
-    from ..executors.gpus import Room, visible_gpus
     from ..executors.job import Job
-    from ..executors.local import run_local
 
-    cells = {store.folder(cell.key): cell for cell in pending}
+    cells = {store.folder(cell.key).resolve(): cell for cell in pending}
     work = [
         Job(
             folder,
-            store.references,
-            plan.sources.get(cell.key),
-            tuple(plugins),
+            store.references.resolve(),
+            source.resolve() if (source := plan.sources.get(cell.key)) else None,
+            tuple(path.resolve() for path in plugins),
             device,
             retry,
             matrix.timeout_minutes * 60,
@@ -210,7 +228,6 @@ def _run_cells(
         )
         for folder, cell in cells.items()
     ]
-    gpus = visible_gpus(device)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -234,7 +251,7 @@ def _run_cells(
             text = f"{len(finished)}/{len(pending)} cells · {names}"
             progress.update(task, completed=done, description=text[:70])
 
-        run_local(work, watch, jobs or max(1, len(gpus)), gpus, Room())
+        execute(work, watch)
 
 
 def _tune(

@@ -21,15 +21,17 @@ def run_local(
     jobs: list[Job],
     watch: Watch,
     slots: int,
+    threads: int | None = None,
     gpus: Sequence[str] = (),
     has_room: HasRoom = lambda gpu, jobs: True,
 ) -> None:
-    """Run ``jobs``, ``slots`` at a time.
+    """Run ``jobs``, ``slots`` at a time, each with so many ``threads`` (the cores shared among them if None).
 
     With ``gpus`` (names as in ``CUDA_VISIBLE_DEVICES``), each cell sees the one that has the fewest cells; more slots
     than GPUs put several on each, as far as ``has_room`` agrees.
     """
-    threads, memory_gb = max(1, (os.cpu_count() or 1) // slots), memory_share(slots)
+    threads = threads or max(1, (os.cpu_count() or 1) // slots)
+    memory_gb = memory_share(slots)
     waiting = [(0.0, job) for job in jobs]
     running: list[CellProcess] = []
     finished: list[Job] = []

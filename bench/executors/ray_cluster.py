@@ -25,6 +25,7 @@ SENT = ("spec.json", "curve.jsonl", NEWEST, PREVIOUS)
 class RayOptions:
     """What a cell asks of the cluster."""
 
+    threads: int = 1
     num_cpus: float = 1
     num_gpus: float | None = None
     """A part of one lets several cells share a GPU; one if the device is a GPU and this is left out."""
@@ -43,10 +44,8 @@ def run_ray(jobs: list[Job], watch: Watch, slots: int | None, address: str | Non
 
     Ctrl-C cancels what runs: those cells stay missing and start anew, as their checkpoints are on the nodes.
     """
-    try:
-        import ray
-    except ImportError as error:
-        raise UserError("the executor ray needs Ray: pip install 'graftbench[ray]'") from error
+    import ray
+
     # No usage report is sent from a benchmark.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     start: dict[str, Any] = {"address": address} if address else {"num_cpus": slots or os.cpu_count()}
@@ -136,7 +135,7 @@ class _Run:
             "device": job.device,
             "timeout_seconds": job.timeout_seconds,
             "memory_gb": job.memory_gb,
-            "threads": max(1, int(self.options.num_cpus)),
+            "threads": self.options.threads,
             "cpus": self.options.num_cpus,
         }
 

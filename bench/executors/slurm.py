@@ -103,10 +103,8 @@ class _Task:
 
 
 def _executor(folder: Path, slots: int | None, options: SlurmOptions) -> Any:
-    try:
-        import submitit
-    except ImportError as error:
-        raise UserError("the executor slurm needs submitit: pip install 'graftbench[slurm]'") from error
+    import submitit
+
     limit = {f"{options.cluster}_max_num_timeout": options.requeues}
     try:
         executor = submitit.AutoExecutor(folder=folder / "tasks", cluster=options.cluster, **limit)

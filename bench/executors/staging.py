@@ -7,7 +7,6 @@ proper ``graftbench/``. Shipped weights stay behind: a cell's source model trave
 import hashlib
 import importlib.util
 import io
-import os
 import uuid
 import zipfile
 from collections.abc import Iterator
@@ -37,7 +36,7 @@ def stage(root: Path) -> Path:
         temporary = root / f".{uuid.uuid4().hex}.tmp"
         with zipfile.ZipFile(io.BytesIO(archive)) as content:
             content.extractall(temporary)
-        os.replace(temporary, staged)
+        temporary.replace(staged)
     return staged
 
 
