@@ -16,7 +16,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from .cell import Cell
+from .errors import UserError
 from .files import replacing
+from .outcome import read_json, read_lines
 from .store import Store, read_status
 
 log = logging.getLogger(__name__)
@@ -28,6 +30,8 @@ FORMAT = b"2"
 """Of the kept tables; another format is made anew."""
 
 STAMP = "_stamp"
+CHUNK = 2000
+"""Cells that are read before they become a table: a dictionary takes many times the memory of a table's row."""
 
 
 def read_rows(store: Store, *, superseded: bool = False) -> pd.DataFrame:
@@ -49,6 +53,35 @@ def read_curves(store: Store) -> pd.DataFrame:
     return curves if len(curves.columns) else pd.DataFrame(columns=["key", "kimg", "seconds"])
 
 
+def read_conflicts(store: Store) -> pd.DataFrame:
+    """Like ``read_rows``, of the other outcomes that merging kept; they are never ranked."""
+    return pd.DataFrame(
+        [row | {"key": folder.parent.name} for folder in conflict_folders(store) for row in [_row(folder)]]
+    )
+
+
+def conflict_folders(store: Store) -> list[Path]:
+    return sorted(path.parent for path in store.conflicts.glob("*/*/spec.json"))
+
+
+def read_cells(store: Store) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Rows and curves from the cells' files alone, whatever tables are kept beside them."""
+    keys = store.cell_keys()
+    rows = pd.DataFrame([_row(store.folder(key)) for key in keys])
+    return rows, pd.DataFrame([point for key in keys for point in _points(store.folder(key))])
+
+
+def write_table(table: pd.DataFrame, place: str) -> None:
+    """Write rows or curves to a ``.csv`` or ``.parquet`` file."""
+    if not place.endswith((".csv", ".parquet")):
+        raise UserError(f"{place}: must end in .csv or .parquet")
+    with replacing(Path(place)) as temporary:
+        if place.endswith(".csv"):
+            table.to_csv(temporary, index=False)
+        else:
+            table.to_parquet(temporary, index=False)
+
+
 def _read(store: Store, name: str, watched: str, read: Callable[[Path], list[dict[str, Any]]]) -> pd.DataFrame:
     """The kept table, with the cells read anew whose ``watched`` file is not the one that it was made from."""
     stamps = _stamps(store, watched)
@@ -56,11 +89,20 @@ def _read(store: Store, name: str, watched: str, read: Callable[[Path], list[dic
     fresh = kept[STAMP] == kept["key"].map(stamps) if len(kept) else pd.Series(dtype=bool)
     known = set(kept.loc[fresh, "key"]) if len(kept) else set()
     changed = [key for key in stamps if key not in known]
-    new = pd.DataFrame([{**row, STAMP: stamps[key]} for key in changed for row in read(store.folder(key))])
-    parts = [part for part in (kept[fresh] if len(kept) else kept, new) if len(part)]
-    table = pd.concat(parts, ignore_index=True).sort_values("key", kind="stable", ignore_index=True) if parts else new
-    if changed or len(parts[0] if parts else []) != len(kept):
-        _keep(table, store.root / name)
+    parts = []
+    for start in range(0, len(changed), CHUNK):
+        rows = [
+            {**row, STAMP: stamps[key]} for key in changed[start : start + CHUNK] for row in read(store.folder(key))
+        ]
+        parts.append(pd.DataFrame(rows))
+    parts = [part for part in parts if len(part)]
+    if not parts and fresh.all():
+        return kept.drop(columns=STAMP, errors="ignore")
+    parts += [kept[fresh]] if fresh.any() else []
+    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    if len(table):
+        table = table.sort_values("key", kind="stable", ignore_index=True)
+    _keep(table, store.root / name)
     return table.drop(columns=STAMP, errors="ignore")
 
 
@@ -101,8 +143,7 @@ def _keep(frame: pd.DataFrame, path: Path) -> None:
 def _row(folder: Path) -> dict[str, Any]:
     cell = Cell.from_json((folder / "spec.json").read_text(encoding="utf-8"))
     status = read_status(folder)
-    final = folder / "final.json"
-    measured = json.loads(final.read_text(encoding="utf-8")) if status["status"] == "ok" else {}
+    measured = read_json(folder / "final.json") if status["status"] == "ok" else {}
     return {
         "key": folder.name,
         "backbone": cell.backbone,
@@ -142,5 +183,4 @@ def _tuning(folder: Path) -> dict[str, Any]:
 
 def _points(folder: Path) -> list[dict[str, Any]]:
     path = folder / "curve.jsonl"
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    return [{"key": folder.name, **json.loads(line)} for line in lines]
+    return [{"key": folder.name, **point} for point in (read_lines(path) if path.is_file() else [])]

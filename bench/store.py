@@ -2,6 +2,8 @@
 
 <store>/matrix.yaml  environment.json
         cells/<key>/  spec.json  status.json  curve.jsonl  final.json  samples.png  generator.safetensors  log.txt
+                      hashes.json (SHA-256 of the files of a cell that ended ok)
+        conflicts/<key>/<outcome>/         other outcomes of a cell, from merged stores; shown, never ranked
         references/   grids of real images
         rows.parquet  curves.parquet       derived, rebuilt by whoever reads
         report/
@@ -13,10 +15,19 @@ from typing import Any
 
 from .cell import Cell
 from .errors import UserError
-from .files import write_atomically, write_json
+from .files import sha256_of, write_atomically, write_json
 
 STATUSES = ("ok", "failed", "diverged", "timeout", "killed", "out-of-memory")
 """How a cell can end; a cell that was asked for and has not ended is ``missing``."""
+
+TIMINGS = frozenset(
+    {"seconds", "train_seconds", "seconds_per_kimg", "wall_seconds", "peak_memory_mb", "tuning_seconds"}
+)
+"""Measured quantities that depend on the machine; all others are equal when a cell is run again on the same one."""
+
+HASHES = "hashes.json"
+UNHASHED = frozenset({"status.json", "log.txt", "lock", "tuning.json", HASHES})
+"""Files of a cell that may be written after it has ended."""
 
 
 class Store:
@@ -34,6 +45,10 @@ class Store:
     @property
     def cells(self) -> Path:
         return self.root / "cells"
+
+    @property
+    def conflicts(self) -> Path:
+        return self.root / "conflicts"
 
     @property
     def references(self) -> Path:
@@ -71,4 +86,8 @@ def read_status(folder: Path) -> dict[str, Any]:
 def write_status(folder: Path, status: str, reason: str = "", **facts: Any) -> None:
     """Record how a cell ended. ``facts`` are what the row says of the machine and the code."""
     assert status in STATUSES, status
+    if status == "ok":
+        files = [path for path in sorted(folder.iterdir()) if path.is_file() and path.name not in UNHASHED]
+        kept = [path for path in files if not path.name.startswith((".", "checkpoint"))]
+        write_json(folder / HASHES, {path.name: sha256_of(path) for path in kept})
     write_json(folder / "status.json", {"status": status, "reason": reason, **facts})

@@ -33,6 +33,7 @@ SUBJECTS = (
     "reporting",
     "running",
     "sources",
+    "stores",
     "strategies",
     "throughput",
     "variance",

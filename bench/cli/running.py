@@ -137,17 +137,18 @@ def plan(matrix: MatrixName, store: StorePath = None, plugin: Plugins = [], stra
 @app.command()
 def status(store: Annotated[Path, typer.Argument(help="folder of a benchmark")]):
     """Show how the cells of a store ended."""
-    from ..store import Store, read_status
+    from ..rows import read_rows
+    from ..store import Store
 
     opened = Store(store)
-    states = {key: read_status(opened.folder(key)) for key in opened.cell_keys()}
-    counts = Counter(state["status"] for state in states.values())
-    _say(f"{opened.root}: {len(states)} cells")
-    for name, count in counts.most_common():
+    rows = read_rows(opened)
+    _say(f"{opened.root}: {len(rows)} cells")
+    if rows.empty:
+        return
+    for name, count in rows["status"].value_counts().items():
         _say(f"  {name}: {count}")
-    for key, state in states.items():
-        if state["status"] not in ("ok", "missing"):
-            _say(f"  {key} {state['status']}: {state['reason']}")
+    for row in rows[~rows["status"].isin(["ok", "missing"])].to_dict("records"):
+        _say(f"  {row['key']} {row['status']}: {row['reason']}")
 
 
 @app.command()

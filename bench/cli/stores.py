@@ -1,0 +1,64 @@
+"""``graftbench rows`` and ``merge``: what is stored, and stores from many machines as one."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import app
+
+StoreName = Annotated[str, typer.Argument(help="folder of a benchmark")]
+
+
+@app.command()
+def rows(
+    store: StoreName,
+    out: Annotated[str | None, typer.Option(help="a .csv or .parquet file; a short table here if left out")] = None,
+    curves: Annotated[bool, typer.Option("--curves", help="one row per evaluation instead of per cell")] = False,
+    conflicts: Annotated[bool, typer.Option("--conflicts", help="the other outcomes that merging kept")] = False,
+):
+    """Show or write what a store holds, one row per cell."""
+    from ..rows import read_conflicts, read_curves, read_rows, write_table
+    from ..store import Store
+
+    opened = Store(Path(store))
+    read = read_conflicts if conflicts else read_curves if curves else read_rows
+    table = read(opened)
+    if out is not None:
+        write_table(table, out)
+        print(f"{len(table)} rows: {out}")
+        return
+    shown = [name for name in SHOWN if name in table] + [
+        name for name in table if str(name).startswith(("kid@", "fid@"))
+    ]
+    print(table[shown].to_string(index=False, max_rows=200) if len(table) else "no rows")
+
+
+SHOWN = ("key", "kimg", "seconds", "label", "target", "shots", "seed", "status", "hardware", "reason")
+
+
+@app.command()
+def merge(
+    stores: Annotated[list[str], typer.Argument(help="folders of benchmarks")],
+    out: Annotated[Path, typer.Option(help="folder of the merged store; what it holds already counts first")],
+):
+    """Join stores made on different machines; they are only read, and nothing of them is left behind.
+
+    Where two outcomes of a cell differ in more than timings, both are kept and reported; tables and rankings count one.
+    """
+    from ..merging import merge as merge_stores
+    from ..rows import read_curves, read_rows
+    from ..store import Store
+
+    merged = merge_stores([Store(Path(store)) for store in stores], out)
+    read_rows(Store(out)), read_curves(Store(out))
+    print(
+        f"{out}: {merged.added} cells added, {merged.unfinished} unfinished ones added, {merged.same} were there with"
+        f" the same numbers, {len(merged.conflicts)} differ"
+    )
+    for conflict in merged.conflicts:
+        print(f"  {conflict.sentence()}")
+    for key in merged.busy:
+        print(f"  {key}: a run is working on it; merge again when it has ended")
+    if merged.busy:
+        raise typer.Exit(1)
