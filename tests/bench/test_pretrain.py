@@ -1,0 +1,52 @@
+"""The shipped source models are what their curves say, and ``graftbench pretrain`` sets out on the same way."""
+
+import json
+
+import pytest
+import torch
+from graftbench.bench.metrics.evaluator import Evaluator
+from graftbench.bench.pretrain import FAKES, REALS, pretrain
+from graftbench.bench.registries import extractors
+from graftbench.bench.seeds import seed_for
+from graftbench.bench.source import CURVE, SHIPPED, SourceSpec, find_source, load_source
+from graftbench.datasets import evaluation_images, open_domain
+from graftbench.strategies import to_uint8
+
+EXTRACTOR = "efficientnet-lite0-64"
+KID = f"kid@{EXTRACTOR}"
+QUICK = SourceSpec("gan", "dcgan", 32, 32, "toyfaces", 300.0, 64, 0)
+
+
+def shipped_curve(folder) -> list[dict]:
+    return [json.loads(line) for line in (folder / CURVE).read_text().splitlines()]
+
+
+def test_the_source_of_the_quick_matrix_is_shipped():
+    folder = find_source(QUICK)
+    assert folder is not None and folder.parent == SHIPPED
+
+
+@pytest.mark.parametrize("folder", sorted(SHIPPED.glob("*/")), ids=lambda folder: folder.name)
+def test_a_shipped_source_scores_what_its_curve_ends_with(folder):
+    source = load_source(folder)
+    domain = open_domain(source.spec["domain"])
+    validation = evaluation_images(domain, "validation", "held-out", source.spec["resolution"], REALS)
+    evaluator = Evaluator(extractors.get(EXTRACTOR)(EXTRACTOR), validation[:100], validation, validation, FAKES)
+    generator = source.make_generator().eval()
+    rng = torch.Generator().manual_seed(seed_for("source", "evaluation", source.spec["seed"]))
+    latents = torch.randn(FAKES, generator.latent_dim, generator=rng)
+    with torch.no_grad():
+        fakes = torch.cat([to_uint8(generator(part)) for part in latents.split(250)])
+    assert evaluator.evaluate(fakes, full=False)[KID] == pytest.approx(shipped_curve(folder)[-1][KID], rel=0.01)
+
+
+@pytest.mark.slow
+def test_a_short_pretraining_improves_as_the_shipped_curve_does(tmp_path):
+    """The shipped curve falls from its start to its first point at 30 kimg; 15 kimg must be on the way."""
+    start, first = (point[KID] for point in shipped_curve(find_source(QUICK))[:2])
+    curve = pretrain(
+        SourceSpec("gan", "dcgan", 32, 32, "toyfaces", 15.0, 64, 0), tmp_path, torch.device("cpu"), EXTRACTOR
+    )
+    assert curve[0][KID] == pytest.approx(start, rel=1e-3)
+    assert first - 1 < curve[-1][KID] < start - 0.2 * (start - first)
+    assert load_source(tmp_path).spec["kimg"] == 15.0
