@@ -88,6 +88,17 @@ def find_source(spec: SourceSpec) -> Path | None:
     return None
 
 
+def holds(folder: Path, spec: SourceSpec) -> bool:
+    """Whether ``folder`` is a finished artefact of ``spec``. Raises ``UserError`` if it is one of another spec."""
+    if not (folder / SPEC).is_file():
+        return False
+    found = read_spec(folder)
+    differing = [name for name, value in asdict(spec).items() if found.get(name) != value]
+    if differing:
+        raise UserError(f"{folder}: holds a source model with another {', '.join(differing)}; choose another folder")
+    return True
+
+
 def save_source(folder: Path, spec: dict[str, Any], networks: dict[str, nn.Module], curve: list[dict]) -> None:
     """Write an artefact. The spec, which holds the weights' SHA-256, is written last and makes it complete."""
     tensors = {

@@ -303,7 +303,11 @@ def _pretrain_missing(plan: "Plan", matrix: "Matrix", device: str) -> None:
 def _pretrain(spec, folder: Path, extractor: str, device: str) -> None:
     from ..devices import choose_device
     from ..pretrain import pretrain as train_source
+    from ..source import holds
 
+    if holds(folder, spec):
+        _say(f"nothing to do: the source model is in {folder.resolve()}")
+        return
     kid, fid = f"kid@{extractor}", f"fid@{extractor}"
     train_source(
         spec,

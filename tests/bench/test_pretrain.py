@@ -50,3 +50,14 @@ def test_a_short_pretraining_improves_as_the_shipped_curve_does(tmp_path):
     assert curve[0][KID] == pytest.approx(start, rel=1e-3)
     assert first - 1 < curve[-1][KID] < start - 0.2 * (start - first)
     assert load_source(tmp_path).spec["kimg"] == 15.0
+
+
+def test_a_finished_source_is_not_trained_again_nor_overwritten(graftbench, tmp_path):
+    command = ["pretrain", "toyfaces", "--kimg", "0.1", "--batch", "16", "--width", "4", "--out", "source"]
+    assert graftbench(*command).returncode == 0
+    weights = (tmp_path / "source" / "source.safetensors").read_bytes()
+    again = graftbench(*command)
+    assert again.returncode == 0 and "nothing to do" in again.stdout
+    other = graftbench(*command, "--seed", "1")
+    assert other.returncode == 2 and "holds a source model with another seed" in other.stderr
+    assert (tmp_path / "source" / "source.safetensors").read_bytes() == weights
