@@ -73,7 +73,7 @@ def run(
         _pretrain_missing(plan, asked, device)
         plan = plan_matrix(asked)
     if asked.tune:
-        plan = _tune(opened, asked, plan, jobs, device, plugin, retry)
+        plan = _tune(execute, opened, asked, plan, device, plugin, retry)
     for cell in plan.cells:
         opened.add(cell)
     if not strategy:
@@ -86,14 +86,7 @@ def run(
         _say(f"nothing to do: all {len(plan.cells)} cells of {asked.name} are in {opened.root}")
     else:
         write_json(opened.root / "environment.json", describe_environment())
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
-        try:
-            _run_cells(execute, opened, asked, plan, pending, device, plugin, retry)
-        except KeyboardInterrupt:
-            missing = sum(not opened.is_done(cell.key) for cell in plan.cells)
-            again = shlex.join(["graftbench", *sys.argv[1:]])
-            _say(f"stopped: {len(plan.cells) - missing} of {len(plan.cells)} cells are done; to go on: {again}")
-            raise typer.Exit(130) from None
+        _run_cells(execute, opened, asked, plan, pending, device, plugin, retry)
     if report and (pending or not (opened.report / "index.html").exists()):
         from .reporting import write_store_report
 
@@ -252,11 +245,25 @@ def _run_cells(
             text = f"{len(finished)}/{len(pending)} cells · {names}"
             progress.update(task, completed=done, description=text[:70])
 
-        execute(work, watch)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        try:
+            execute(work, watch)
+        except KeyboardInterrupt:
+            progress.stop()
+            missing = sum(store.status(cell.key) == "missing" for cell in pending)
+            again = shlex.join(["graftbench", *sys.argv[1:]])
+            _say(f"stopped: {missing} of {len(pending)} cells are left and go on from their checkpoints with: {again}")
+            raise typer.Exit(130) from None
 
 
 def _tune(
-    store: "Store", matrix: "Matrix", plan: "Plan", jobs: int | None, device: str, plugins: list[Path], retry: bool
+    execute: "Executor",
+    store: "Store",
+    matrix: "Matrix",
+    plan: "Plan",
+    device: str,
+    plugins: list[Path],
+    retry: bool,
 ) -> "Plan":
     """Run the trials that are not stored yet, in a store of their own; returns the plan with what they chose."""
     from ..store import Store
@@ -269,7 +276,7 @@ def _tune(
         tuning.add(cell)
     if pending := [cell for cell in trials.cells if _is_pending(tuning, cell, retry)]:
         _say(f"tuning: {len(pending)} trials to run")
-        _run_cells(tuning, matrix, trials, pending, jobs, device, plugins, retry)
+        _run_cells(execute, tuning, matrix, trials, pending, device, plugins, retry)
     tuned, choices = tuned_plan(plan, matrix.tune.trials, tuning)
     record(store, choices)
     return tuned
