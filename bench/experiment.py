@@ -52,6 +52,7 @@ def run_cell(
     references: Path,
     device: torch.device,
     asked_to_stop: Callable[[], bool] = lambda: False,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
 ) -> dict[str, Any]:
     """Train and measure ``cell`` in ``folder``, from its last checkpoint if there is one; returns the final numbers.
 
@@ -67,7 +68,7 @@ def run_cell(
         for point in range(len(curve), _points(cell, training.strategy) + 1):
             until = round(training.setup.steps * point / cell.points)
             keep = functools.partial(_keep, folder, training, curve, lambda: earlier + time.perf_counter() - started)
-            losses = _advance(training, until, keep, asked_to_stop)
+            losses = _advance(training, until, keep, asked_to_stop, checkpoint_seconds)
             fakes = evaluation_fakes(training.strategy, cell, device)
             last = point == _points(cell, training.strategy)
             measured = evaluator.evaluate(fakes, full=last)
@@ -155,15 +156,15 @@ def _source_loader(strategy: Strategy, source: Path | None) -> Callable[[], Sour
 
 
 def _advance(
-    training: Training, until: int, keep: Callable[[], None], asked_to_stop: Callable[[], bool]
+    training: Training, until: int, keep: Callable[[], None], asked_to_stop: Callable[[], bool], spacing: float
 ) -> dict[str, float]:
-    """Train up to step ``until``, with a checkpoint every minute and when asked to stop."""
+    """Train up to step ``until``, with a checkpoint every ``spacing`` seconds of training and when asked to stop."""
     losses: dict[str, float] = {}
     saved = training.seconds
     while training.step < until:
         losses = training.advance(min(until, training.step + STEPS_BETWEEN_LOOKS))
         stop = asked_to_stop()
-        if stop or (training.seconds - saved > CHECKPOINT_SECONDS and training.step < until):
+        if stop or (training.seconds - saved > spacing and training.step < until):
             keep()
             saved = training.seconds
         if stop:

@@ -44,6 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--plugin", type=Path, action="append", default=[])
     parser.add_argument("--memory-gb", type=float, help="a cell that allocates more is stopped (CPU only)")
     parser.add_argument("--retry", action="store_true", help="run a cell again that ended otherwise than ok")
+    parser.add_argument("--checkpoint-seconds", type=float, default=60.0, help="training between two checkpoints")
     options = parser.parse_args(arguments)
     faulthandler.enable()
     die_with_parent()
@@ -81,7 +82,15 @@ def _run(options: argparse.Namespace, stop: "_StopRequest") -> int:
             load_plugins(options.plugin)
             cell = Cell.from_json((options.folder / "spec.json").read_text(encoding="utf-8"))
             log.info("cell %s: %s on %s@%d, seed %d", cell.key, cell.label, cell.target, cell.shots, cell.seed)
-            run_cell(cell, options.source, options.folder, options.references, device, stop.is_set)
+            run_cell(
+                cell,
+                options.source,
+                options.folder,
+                options.references,
+                device,
+                stop.is_set,
+                options.checkpoint_seconds,
+            )
         status, reason = "ok", ""
     except Interrupted as error:
         log.info("%s", error)

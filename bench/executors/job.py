@@ -26,12 +26,15 @@ class Job:
     timeout_seconds: float = 4 * 3600
     memory_gb: float | None = None
     """Main memory that the cell may take, in 10^9 bytes; its share of the machine if None."""
+    checkpoint_seconds: float = 60.0
+    """Seconds of training between two checkpoints."""
     package: Path | None = None
     """Where a staged copy of this package lies; the installed one if None."""
 
     def arguments(self) -> list[str]:
         """Arguments of ``python -m graftbench.bench.worker``."""
         found = [str(self.folder), "--references", str(self.references), "--device", self.device]
+        found += ["--checkpoint-seconds", str(self.checkpoint_seconds)]
         found += ["--source", str(self.source)] if self.source else []
         for plugin in self.plugins:
             found += ["--plugin", str(plugin)]
