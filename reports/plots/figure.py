@@ -75,7 +75,7 @@ def panels(count: int, width: float = 2.9, height: float = 2.2, columns: int = 4
 
 def arrange(figure: Figure) -> None:
     """Give every panel, title and legend its place, once: a layout engine would do it again for each format."""
-    ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.05).execute(figure)
+    ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.05, rect=(0.01, 0.01, 0.98, 0.98)).execute(figure)
 
 
 def left_margin(names: Iterable[str]) -> float:

@@ -122,14 +122,12 @@ def _front(group: pd.DataFrame) -> np.ndarray:
 
 def _scatter(axes: Axes, shown: pd.DataFrame, looks: dict) -> None:
     faint = 0.45 if len(shown) <= MOST_BANDS else 0.22
+    colours = [looks[label].colour for label in shown["label"]]
+    thin = {"colors": colours, "linewidth": 0.6, "alpha": faint, "zorder": 2}
+    axes.hlines(shown["y"], shown["x_low"], shown["x_high"], **thin)
+    axes.vlines(shown["x"], shown["y_low"], shown["y_high"], **thin)
     for row in shown.itertuples():
-        style = looks[row.label]
-        axes.errorbar(
-            row.x, row.y, xerr=[[row.x - row.x_low], [row.x_high - row.x]],
-            yerr=[[row.y - row.y_low], [row.y_high - row.y]], elinewidth=0.6, ecolor=style.colour, alpha=faint,
-            linestyle="none", zorder=2,
-        )  # fmt: skip
-        axes.plot(row.x, row.y, linestyle="none", zorder=3, **style.marker_style())
+        axes.plot(row.x, row.y, linestyle="none", zorder=3, **looks[row.label].marker_style())
     if not shown.empty:  # the points set the range, not the longest interval
         for points, setter in ((shown["x"], axes.set_xlim), (shown["y"], axes.set_ylim)):
             spread = max(float(points.max() - points.min()), 0.05 * abs(float(points.max()))) or 0.5

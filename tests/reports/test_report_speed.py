@@ -1,0 +1,32 @@
+"""A report of a large benchmark in seconds and modest memory."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BUILD = """
+import resource, sys, time
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from synthetic import synthetic
+rows, curves = synthetic(["scratch", *(f"s{n}" for n in range(18)), "finetune"], 20, 5, points=50)
+from graftbench.reports.report import write_report
+wall, cpu = time.perf_counter(), time.process_time()
+page = write_report(rows, curves, Path(sys.argv[2]))
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+print(time.perf_counter() - wall, time.process_time() - cpu, peak, page.stat().st_size)
+"""
+
+
+@pytest.mark.slow
+def test_twenty_strategies_on_twenty_targets_with_five_seeds_and_fifty_points(tmp_path):
+    """Processor time is judged, since other tests may run beside; 20 s on a machine that does nothing else."""
+    command = [sys.executable, "-c", BUILD, str(Path(__file__).parent), str(tmp_path)]
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    wall, cpu, peak, size = map(float, output.split())
+    print(f"report: {wall:.1f} s wall, {cpu:.1f} s processor, {peak:.0f} MiB, page {size / 1e6:.2f} MB")
+    assert peak < 1500
+    assert size < 8e6
+    assert cpu < 40
