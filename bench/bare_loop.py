@@ -77,9 +77,9 @@ class BareLoop:
         if optimisation.path_length_weight > 0 and self.steps_done % path_every == 0:
             z = torch.randn(max(1, self.batch // 2), g.latent_dim, generator=self.rng, device=real.device)
             lengths = g.path_lengths(z, self.rng)
-            mean = self.path_length_mean * (1 - PATH_LENGTH_DECAY) + lengths.mean() * PATH_LENGTH_DECAY
-            self.path_length_mean = mean.detach()
-            penalty = (lengths - mean).square().mean()
+            mean = lengths.detach().mean()
+            self.path_length_mean = self.path_length_mean * (1 - PATH_LENGTH_DECAY) + mean * PATH_LENGTH_DECAY
+            penalty = (lengths - self.path_length_mean).square().mean()
             generator_loss = generator_loss + optimisation.path_length_weight * path_every * penalty
         self.generator_optimiser.zero_grad()
         generator_loss.backward(inputs=list(g.parameters()))

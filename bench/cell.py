@@ -38,6 +38,8 @@ class Cell:
     protocol: Literal["held-out", "literature"]
     precision: str
     seed: int
+    compile: bool = False
+    """Whether the networks run through ``torch.compile``."""
     domain_options: dict[str, Any] = field(default_factory=dict)
     tuned: list[str] = field(default_factory=list)
     """The hyper-parameters that a search chose."""

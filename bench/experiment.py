@@ -27,6 +27,7 @@ from .errors import UserError
 from .files import cache_root, replacing, write_atomically, write_json
 from .interpolation import interpolate
 from .metrics.evaluator import Evaluator
+from .numerics import autocast, numerical_settings
 from .pictures import reference_grid, write_grid
 from .registries import extractors, strategies
 from .seeds import seed_for
@@ -53,6 +54,7 @@ def run_cell(
     device: torch.device,
     asked_to_stop: Callable[[], bool] = lambda: False,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    deterministic: bool = False,
 ) -> dict[str, Any]:
     """Train and measure ``cell`` in ``folder``, from its last checkpoint if there is one; returns the final numbers.
 
@@ -61,7 +63,7 @@ def run_cell(
     soon after ``asked_to_stop`` says so, with a checkpoint written.
     """
     started = time.perf_counter()
-    with _own_random_state(device):
+    with _own_random_state(device), numerical_settings(cell.precision, deterministic):
         training = build_training(cell, source, device)
         evaluator = build_evaluator(cell, training.setup.shots, references, device)
         curve, earlier = _resume(training, folder)
@@ -109,7 +111,8 @@ def build_training(cell: Cell, source: Path | None, device: torch.device, draw: 
         seed=lambda axis: seed_for(axis, cell.seed),
         load_source=_source_loader(strategy, source),
         load_source_images=lambda: open_domain(cell.source).images("shots", cell.resolution).to(device),
-        autocast=lambda: torch.autocast(device.type, torch.bfloat16, enabled=cell.precision == "bfloat16"),
+        autocast=lambda: autocast(cell.precision, device),
+        compile="inductor" if cell.compile else None,
     )
     return Training(strategy, setup)
 

@@ -94,7 +94,9 @@ class Matrix(_Section):
     tune: Tuning | None = None
     budget: Budget
     evaluation: Evaluation = Field(default_factory=lambda: Evaluation.model_validate({}))
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["float32", "tf32", "bfloat16"] = "float32"
+    compile: bool = False
+    """Run the networks through ``torch.compile`` (steps with a gradient penalty excepted, which it cannot do)."""
     timeout_minutes: float = Field(240, gt=0)
     """A cell that takes longer is stopped and recorded as ``timeout``."""
     memory_gb: float | None = Field(None, gt=0)

@@ -98,6 +98,7 @@ def _add_cells(matrix: Matrix, plan: Plan, kind: Any, name: str, params: dict, a
                 points=matrix.evaluation.points,
                 protocol=matrix.evaluation.protocol,
                 precision=matrix.precision,
+                compile=matrix.compile,
                 seed=seed,
             ).with_digest()
             plan.cells.append(cell)

@@ -1,13 +1,14 @@
 """The training loop: steps of a strategy on shots, with a clock that counts nothing else."""
 
 import math
-import time
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..strategies.base import Setup, Strategy, to_float
+from . import parallel
+from .clock import Clock
 
 
 class Diverged(Exception):
@@ -25,11 +26,16 @@ class Training:
         self.strategy = strategy
         self.setup = setup
         self.step = 0
-        self.seconds = 0.0
+        self.clock = Clock(setup.device)
         self.order = torch.Generator(setup.device).manual_seed(setup.seed("data-order"))
         torch.manual_seed(setup.seed("global"))
         strategy.prepare(setup)
         torch.manual_seed(setup.seed("global"))
+
+    @property
+    def seconds(self) -> float:
+        """Of training alone, over all its parts if it was interrupted."""
+        return self.clock.seconds
 
     @property
     def kimg(self) -> float:
@@ -41,15 +47,10 @@ class Training:
         The losses are looked at once, at the end: a look synchronises the device.
         """
         losses: dict[str, Tensor] = {}
-        synchronise(self.setup.device)
-        started = time.perf_counter()
-        try:
+        with self.clock:
             while self.step < until:
                 losses = self.strategy.step(self.batch())
                 self.step += 1
-            synchronise(self.setup.device)
-        finally:
-            self.seconds += time.perf_counter() - started
         found = {name: float(value) for name, value in losses.items()}
         if not all(map(math.isfinite, found.values())):
             values = ", ".join(f"{name} {value:g}" for name, value in found.items())
@@ -59,7 +60,7 @@ class Training:
     def batch(self) -> Tensor:
         shots = self.setup.shots
         chosen = torch.randint(len(shots), (self.setup.batch,), generator=self.order, device=shots.device)
-        return to_float(shots[chosen])
+        return to_float(shots[parallel.own(chosen)])
 
     def state_dict(self) -> dict[str, Any]:
         state = {
@@ -75,7 +76,7 @@ class Training:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.strategy.load_state_dict(state["strategy"])
-        self.step, self.seconds = state["step"], state["seconds"]
+        self.step, self.clock.seconds = state["step"], state["seconds"]
         self.order.set_state(state["order"])
         torch.set_rng_state(state["global"])
         if self.setup.device.type == "cuda":

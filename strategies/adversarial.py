@@ -1,5 +1,6 @@
 """The one alternating update that all adversarial strategies share, and the hooks in which they differ."""
 
+import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -7,6 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from ..bench import parallel
 from .averaging import MovingAverage
 from .base import Setup, Strategy, to_uint8
 
@@ -83,12 +85,17 @@ class AdversarialStrategy(Strategy):
         self.discriminator = self.make_discriminator().to(setup.device).train()
         self.augmentation = setup.augmentation
         self.adapt()
+        for network in (self.generator, self.discriminator):
+            parallel.synchronise_batch_norm(network)
         optimisation = setup.optimisation
         self.average = MovingAverage(self.generator, optimisation.ema_half_life_kimg)
         self.generator_optimiser = self._adam(self.generator_parameters(), optimisation.generator_lr)
         self.discriminator_optimiser = self._adam(self.discriminator_parameters(), optimisation.discriminator_lr)
         self.path_length_mean = torch.zeros((), device=setup.device)
         self.steps_done = 0
+        if setup.compile is not None:
+            self.generator.compile(backend=setup.compile)
+            self.discriminator.compile(backend=setup.compile)
 
     def _adam(self, parameters: Iterable[nn.Parameter], lr: float) -> torch.optim.Adam:
         return torch.optim.Adam(list(parameters), lr=lr, betas=self.setup.optimisation.betas, fused=True)
@@ -99,7 +106,7 @@ class AdversarialStrategy(Strategy):
             fake = self.fake_images(latents)
         losses = self.update_discriminator(real, fake.detach())
         losses |= self.update_generator(latents, fake)
-        self.average.update(self.generator, len(real))
+        self.average.update(self.generator, len(real) * parallel.processes())
         self.steps_done += 1
         return losses
 
@@ -110,7 +117,7 @@ class AdversarialStrategy(Strategy):
         regularise = optimisation.r1_gamma > 0 and self.steps_done % optimisation.r1_every == 0
         if regularise:
             real = real.detach().requires_grad_(True)
-        with self.setup.autocast():
+        with self.setup.autocast(), _uncompiled(regularise):
             real_logits, fake_logits = self.discriminator(real), self.discriminator(fake)
             loss = self.discriminator_loss(real_logits, fake_logits) + self.discriminator_penalty(real)
         losses = {"discriminator": loss.detach()}
@@ -120,7 +127,7 @@ class AdversarialStrategy(Strategy):
             losses["r1"] = r1.detach()
             loss = loss + optimisation.r1_gamma / 2 * optimisation.r1_every * r1
         self._descend(loss, self.discriminator_optimiser)
-        self.observe(real_logits.detach())
+        self.observe(parallel.gather(real_logits.detach()))
         return losses
 
     def update_generator(self, latents: Tensor, fake: Tensor) -> dict[str, Tensor]:
@@ -139,9 +146,10 @@ class AdversarialStrategy(Strategy):
     def path_length_penalty(self, count: int) -> Tensor:
         """E (|J^T y| - a)^2, where a is the running mean of |J^T y| (Karras et al., CVPR 2020, eq. 4)."""
         lengths = self.generator.path_lengths(self.latents(count), self.rng)
-        mean = self.path_length_mean.lerp(lengths.mean(), PATH_LENGTH_DECAY)
-        self.path_length_mean = mean.detach()
-        return (lengths - mean).square().mean()
+        mean = lengths.detach().mean()
+        parallel.average([mean])
+        self.path_length_mean = self.path_length_mean.lerp(mean, PATH_LENGTH_DECAY)
+        return (lengths - self.path_length_mean).square().mean()
 
     @staticmethod
     def _descend(loss: Tensor, optimiser: torch.optim.Optimizer) -> None:
@@ -152,13 +160,15 @@ class AdversarialStrategy(Strategy):
         parameters = [p for group in optimiser.param_groups for p in group["params"] if p.requires_grad]
         optimiser.zero_grad(set_to_none=True)
         loss.backward(inputs=parameters)
+        parallel.average(p.grad for p in parameters if p.grad is not None)
         optimiser.step()
 
     # -- what the strategies use ---------------------------------------------------------------------------------
 
     def latents(self, count: int) -> Tensor:
         """Standard normal latents, count x latent_dim, from the strategy's own random state."""
-        return torch.randn(count, self.generator.latent_dim, generator=self.rng, device=self.setup.device)
+        whole = count * parallel.processes()
+        return parallel.own(torch.randn(whole, self.generator.latent_dim, generator=self.rng, device=self.setup.device))
 
     def augment(self, images: Tensor) -> Tensor:
         return self.augmentation(images, self.rng)
@@ -176,3 +186,8 @@ class AdversarialStrategy(Strategy):
 
     def networks(self) -> dict[str, nn.Module]:
         return {"generator": self.average.module, "discriminator": self.discriminator}
+
+
+def _uncompiled(apply: bool) -> contextlib.AbstractContextManager:
+    """Run compiled networks as they are written: ``torch.compile`` cannot differentiate a gradient again."""
+    return torch.compiler.set_stance("force_eager") if apply else contextlib.nullcontext()

@@ -39,6 +39,8 @@ class Setup:
     """Real images of the source domain: uint8, m x 3 x R x R, on the device."""
     autocast: Callable[[], Any] = dataclasses.field(default=lambda: torch.autocast("cpu", enabled=False))
     """Context manager for the forward passes (bf16 where the matrix asks for it)."""
+    compile: str | None = None
+    """Backend of ``torch.compile`` for the networks, if they are to be compiled."""
 
     @property
     def source(self) -> "Source":

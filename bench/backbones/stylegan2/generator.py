@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from ... import parallel
 from ..base import Block, Generator
 from .filters import Upsample
 from .layers import BiasedLeakyReLU, EqualLinear, ModulatedConv2d, NoiseInjection, PixelNorm
@@ -42,7 +43,8 @@ class StyledConv(nn.Module):
     def forward(self, x: Tensor, w: Tensor, noise: Tensor) -> Tensor:
         x = self.conv(x, w)
         if self.training:
-            noise = torch.randn(len(x), 1, *x.shape[2:], device=x.device)
+            whole = len(x) * parallel.processes()
+            noise = parallel.own(torch.randn(whole, 1, *x.shape[2:], device=x.device))
         return self.activate(self.noise(x, noise))
 
 
@@ -99,22 +101,29 @@ class StyleGAN2Generator(Generator):
         stages = zip(self.convs[::2], self.convs[1::2], self.to_rgbs, strict=True)
         return [first, *(Block(8 * 2**i, modules) for i, modules in enumerate(stages))]
 
-    def forward(self, z: Tensor) -> Tensor:
-        return self.features(z)[-1]
+    def forward(self, z: Tensor, styles: Tensor | None = None) -> Tensor:
+        """Images of the latents, or of styles (N x layers x D) if given."""
+        return self.features(z)[-1] if styles is None else self.synthesise(styles)[-1]
 
     def features(self, z: Tensor) -> list[Tensor]:
-        return self.synthesise(self.style(z)[:, None].expand(-1, self.layers, -1))
+        return self.synthesise(self.map(z)[:, None].expand(-1, self.layers, -1))
 
     def training_images(self, z: Tensor, rng: torch.Generator) -> Tensor:
-        return self.synthesise(self.mixed_styles(z, rng))[-1]
+        return self(z, self.mixed_styles(z, rng))
+
+    def map(self, z: Tensor) -> Tensor:
+        """Latents -> styles (N x D), in full precision: they scale everything that follows."""
+        with torch.autocast(z.device.type, enabled=False):
+            return self.style(z)
 
     def mixed_styles(self, z: Tensor, rng: torch.Generator) -> Tensor:
         """Styles (N x layers x D); with ``MIXING_PROBABILITY`` those from a random layer on come from new latents."""
-        other = torch.randn(z.shape, generator=rng, device=z.device, dtype=z.dtype)
-        crossover = torch.randint(1, self.layers, (len(z), 1, 1), generator=rng, device=z.device)
-        mix = torch.rand(len(z), 1, 1, generator=rng, device=z.device) < MIXING_PROBABILITY
+        whole = len(z) * parallel.processes()
+        other = parallel.own(torch.randn(whole, z.shape[1], generator=rng, device=z.device, dtype=z.dtype))
+        crossover = parallel.own(torch.randint(1, self.layers, (whole, 1, 1), generator=rng, device=z.device))
+        mix = parallel.own(torch.rand(whole, 1, 1, generator=rng, device=z.device)) < MIXING_PROBABILITY
         layer = torch.arange(self.layers, device=z.device)[None, :, None]
-        own, others = self.style(torch.cat([z, other])).chunk(2)
+        own, others = self.map(torch.cat([z, other])).chunk(2)
         return torch.where(mix & (layer >= crossover), others[:, None], own[:, None])
 
     def path_lengths(self, z: Tensor, rng: torch.Generator) -> Tensor:
@@ -122,7 +131,8 @@ class StyleGAN2Generator(Generator):
         if not styles.requires_grad:  # the mapping network may be frozen
             styles.requires_grad_(True)
         image = self.synthesise(styles)[-1]
-        noise = torch.randn(image.shape, generator=rng, device=image.device, dtype=image.dtype)
+        shape = (len(image) * parallel.processes(), *image.shape[1:])
+        noise = parallel.own(torch.randn(shape, generator=rng, device=image.device, dtype=image.dtype))
         direction = noise / self.resolution
         (gradient,) = torch.autograd.grad((image * direction).sum(), styles, create_graph=True)
         return gradient.square().sum(dim=2).mean(dim=1).sqrt()

@@ -1,0 +1,38 @@
+"""How numbers are computed on the device: precision of multiplications, determinism.
+
+``float32`` is float32 throughout; ``tf32`` lets the tensor cores of a GPU round the factors of float32
+multiplications to ten bits; ``bfloat16`` runs the forward passes under autocast, and the rest as ``tf32``.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+
+def autocast(precision: str, device: torch.device) -> Any:
+    """Context manager for forward passes."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
+
+
+@contextlib.contextmanager
+def numerical_settings(precision: str, deterministic: bool = False) -> Iterator[None]:
+    """Set torch's switches for a run and put them back afterwards.
+
+    ``deterministic`` makes equal runs on a GPU give equal bits, at some cost in speed, and makes an operation that
+    has no such implementation an error. On a CPU, runs with equal numbers of threads are equal anyway.
+    """
+    tf32 = precision != "float32"
+    cuda, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = (cuda.allow_tf32, cudnn.allow_tf32, cudnn.benchmark, torch.are_deterministic_algorithms_enabled())
+    if deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    try:
+        cuda.allow_tf32, cudnn.allow_tf32, cudnn.benchmark = tf32, tf32, not deterministic
+        torch.use_deterministic_algorithms(deterministic)
+        yield
+    finally:
+        cuda.allow_tf32, cudnn.allow_tf32, cudnn.benchmark = before[:3]
+        torch.use_deterministic_algorithms(before[3])

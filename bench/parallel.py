@@ -1,0 +1,107 @@
+"""One training on several processes, started by torchrun: each takes a slice of every batch.
+
+All processes draw the same random numbers for the whole batch and keep their own slice (every n-th image), so that
+the training is the one-process training of the same batch, up to the order of additions. Without torchrun there is
+one process, and every function here does nothing.
+"""
+
+import os
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, distributed, nn
+from torch.distributed.nn.functional import all_reduce
+
+
+def is_launched() -> bool:
+    """Whether torchrun started this process as one of several."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
+def join(device: torch.device) -> None:
+    """Meet the other processes: NCCL between GPUs, Gloo between CPUs."""
+    if is_launched() and not distributed.is_initialized():
+        distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+
+
+def leave() -> None:
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
+
+
+def local_device(device: torch.device) -> torch.device:
+    """The GPU of this process; a CPU is shared."""
+    if is_launched() and device.type == "cuda":
+        return torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+    return device
+
+
+def processes() -> int:
+    return distributed.get_world_size() if distributed.is_initialized() else 1
+
+
+def rank() -> int:
+    """0 to ``processes() - 1``; the process of rank 0 measures and writes."""
+    return distributed.get_rank() if distributed.is_initialized() else 0
+
+
+def wait() -> None:
+    """Until all processes are here."""
+    if processes() > 1:
+        distributed.barrier()
+
+
+def own(whole: Tensor) -> Tensor:
+    """This process's slice of a tensor for the whole batch."""
+    return whole if processes() == 1 else whole[rank() :: processes()]
+
+
+def gather(part: Tensor) -> Tensor:
+    """The whole batch, in its order, of every process's slice."""
+    if processes() == 1:
+        return part
+    parts = [torch.empty_like(part) for _ in range(processes())]
+    distributed.all_gather(parts, part.contiguous())
+    return torch.stack(parts, dim=1).flatten(0, 1)
+
+
+@torch.no_grad()
+def average(tensors: Iterable[Tensor]) -> None:
+    """Replace each tensor by its mean over the processes, in one exchange."""
+    if processes() == 1:
+        return
+    tensors = list(tensors)
+    flat = torch.cat([t.reshape(-1) for t in tensors])
+    distributed.all_reduce(flat)
+    flat /= processes()
+    for tensor, mean in zip(tensors, flat.split([t.numel() for t in tensors]), strict=True):
+        tensor.copy_(mean.view(tensor.shape))
+
+
+def synchronise_batch_norm(network: nn.Module) -> None:
+    """Let the BatchNorm layers of ``network`` take their statistics over the whole batch."""
+    if processes() == 1:
+        return
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d) and not isinstance(module, _WholeBatchNorm2d):
+            module.__class__ = _WholeBatchNorm2d
+
+
+class _WholeBatchNorm2d(nn.BatchNorm2d):
+    """BatchNorm over all processes; unlike ``SyncBatchNorm`` also on a CPU."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        if not self.training:
+            return super().forward(input)
+        count = input.numel() // input.shape[1] * processes()
+        sums = torch.stack([input.sum((0, 2, 3)), input.square().sum((0, 2, 3))])
+        mean, square = all_reduce(sums) / count
+        variance = square - mean.square()
+        with torch.no_grad():
+            assert self.running_mean is not None and self.running_var is not None
+            assert self.num_batches_tracked is not None and self.momentum is not None
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance * (count / (count - 1)), self.momentum)
+            self.num_batches_tracked.add_(1)
+        scale = self.weight * (variance + self.eps).rsqrt()
+        return input * scale[:, None, None] + (self.bias - mean * scale)[:, None, None]
