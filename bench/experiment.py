@@ -18,7 +18,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ..datasets import draw_shots, evaluation_images, open_domain, under_protocol
+from ..strategies.adversarial import AdversarialStrategy
 from ..strategies.base import Setup, Strategy
+from . import parallel
 from .augment import make_augmentation
 from .backbones import make_backbone
 from .cell import Cell
@@ -60,7 +62,8 @@ def run_cell(
 
     ``source`` is the folder of the source artefact, ``references`` where grids of real images are kept. Raises
     ``Diverged`` when the training does (what was measured until then is in ``curve.jsonl``), and ``Interrupted``
-    soon after ``asked_to_stop`` says so, with a checkpoint written.
+    soon after ``asked_to_stop`` says so, with a checkpoint written. Of several processes that train it together, the
+    first measures and writes, and the others return nothing.
     """
     started = time.perf_counter()
     with _own_random_state(device), numerical_settings(cell.precision, deterministic):
@@ -71,13 +74,19 @@ def run_cell(
             until = round(training.setup.steps * point / cell.points)
             keep = functools.partial(_keep, folder, training, curve, lambda: earlier + time.perf_counter() - started)
             losses = _advance(training, until, keep, asked_to_stop, checkpoint_seconds)
+            if parallel.rank() > 0:
+                parallel.wait()
+                continue
             fakes = evaluation_fakes(training.strategy, cell, device)
             last = point == _points(cell, training.strategy)
             measured = evaluator.evaluate(fakes, full=last)
             curve.append({"kimg": training.kimg, "seconds": training.seconds, **measured, **losses})
             write_atomically(folder / "curve.jsonl", "".join(json.dumps(row) + "\n" for row in curve))
             keep()
+            parallel.wait()
             log.info("%.2f kimg, %.1f s: %s", training.kimg, training.seconds, _brief(measured))
+        if parallel.rank() > 0:
+            return {}
         final = _final(cell, training, curve)
         final["wall_seconds"] = earlier + time.perf_counter() - started
         final["resize"] = str(open_domain(cell.target).resize)
@@ -95,6 +104,7 @@ def run_cell(
 def build_training(cell: Cell, source: Path | None, device: torch.device, draw: int | None = None) -> Training:
     """The cell's strategy, prepared on its shots: those of the cell's seed, or of another ``draw``."""
     strategy = strategies.get(cell.strategy)(**cell.params)
+    _require_divisible(cell, strategy)
     domain = under_protocol(open_domain(cell.target), cell.protocol)
     shots = domain.images(
         "shots", cell.resolution, draw_shots(domain, cell.shots, cell.seed if draw is None else draw)
@@ -115,6 +125,15 @@ def build_training(cell: Cell, source: Path | None, device: torch.device, draw: 
         compile="inductor" if cell.compile else None,
     )
     return Training(strategy, setup)
+
+
+def _require_divisible(cell: Cell, strategy: Strategy) -> None:
+    """Of a cell on several processes, each must get an equal part of every batch."""
+    count = parallel.processes()
+    if count > 1 and not (isinstance(strategy, AdversarialStrategy) or not strategy.trains):
+        raise UserError(f"{cell.strategy!r} does not share the adversarial update; run it with --processes 1")
+    if cell.batch % count:
+        raise UserError(f"a batch of {cell.batch} does not divide into {count} processes")
 
 
 def build_evaluator(cell: Cell, shots: Tensor, references: Path, device: torch.device) -> Evaluator:
@@ -166,7 +185,7 @@ def _advance(
     saved = training.seconds
     while training.step < until:
         losses = training.advance(min(until, training.step + STEPS_BETWEEN_LOOKS))
-        stop = asked_to_stop()
+        stop = parallel.any_of(asked_to_stop())
         if stop or (training.seconds - saved > spacing and training.step < until):
             keep()
             saved = training.seconds
@@ -177,6 +196,8 @@ def _advance(
 
 def _keep(folder: Path, training: Training, curve: list[dict[str, Any]], wall: Callable[[], float]) -> None:
     """Write a checkpoint of everything that an exact resume needs."""
+    if parallel.rank() > 0:
+        return
     save_checkpoint(folder, {"training": training.state_dict(), "curve": curve, "wall": wall()})
 
 

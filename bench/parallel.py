@@ -1,8 +1,8 @@
-"""One training on several processes, started by torchrun: each takes a slice of every batch.
+"""One training on several processes (torchrun, or ``followers``): each takes a slice of every batch.
 
 All processes draw the same random numbers for the whole batch and keep their own slice (every n-th image), so that
-the training is the one-process training of the same batch, up to the order of additions. Without torchrun there is
-one process, and every function here does nothing.
+the training is the one-process training of the same batch, up to the order of additions. (Augmentations draw the
+same on every process, for its slice.) With one process every function here does nothing.
 """
 
 import os
@@ -21,6 +21,8 @@ def is_launched() -> bool:
 def join(device: torch.device) -> None:
     """Meet the other processes: NCCL between GPUs, Gloo between CPUs."""
     if is_launched() and not distributed.is_initialized():
+        if device.type == "cuda":
+            torch.cuda.set_device(device.index or 0)
         distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
 
 
@@ -49,6 +51,15 @@ def wait() -> None:
     """Until all processes are here."""
     if processes() > 1:
         distributed.barrier()
+
+
+def any_of(flag: bool) -> bool:
+    """Whether ``flag`` is set on any process, the same answer for all."""
+    if processes() == 1:
+        return flag
+    flags: list[bool] = [False] * processes()
+    distributed.all_gather_object(flags, flag)
+    return any(flags)
 
 
 def own(whole: Tensor) -> Tensor:

@@ -16,10 +16,16 @@ import sys
 import traceback
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import filelock
 
 from .store import read_status, write_status
+
+if TYPE_CHECKING:
+    import torch
+
+    from .cell import Cell
 
 log = logging.getLogger("graftbench")
 
@@ -45,11 +51,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--memory-gb", type=float, help="a cell that allocates more is stopped (CPU only)")
     parser.add_argument("--retry", action="store_true", help="run a cell again that ended otherwise than ok")
     parser.add_argument("--checkpoint-seconds", type=float, default=60.0, help="training between two checkpoints")
+    parser.add_argument("--processes", type=int, default=1, help="that train the cell together, on one GPU each")
+    parser.add_argument("--deterministic", action="store_true", help="equal runs on a GPU give equal bits")
     options = parser.parse_args(arguments)
     faulthandler.enable()
     die_with_parent()
     stop = _StopRequest()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
+    if int(os.environ.get("RANK", "0")) > 0:
+        return _follow(options, stop)
     try:
         with filelock.FileLock(options.folder / "lock", blocking=False):
             ended = read_status(options.folder)["status"]
@@ -67,9 +77,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace, stop: "_StopRequest") -> int:
+    from . import parallel
     from .cell import Cell
     from .devices import choose_device, describe, memory_limit, peak_memory_mb
-    from .experiment import Interrupted, run_cell
+    from .experiment import Interrupted
+    from .followers import followers
     from .plugins import load_plugins
     from .train import Diverged
 
@@ -78,19 +90,11 @@ def _run(options: argparse.Namespace, stop: "_StopRequest") -> int:
     limit = memory_limit(options.memory_gb) if device.type == "cpu" else contextlib.nullcontext()
     facts = {**describe(device), "source_folder": options.source.name if options.source else ""}
     try:
-        with limit:
+        with limit, followers(options.processes, _command(options), parallel.local_device(device)):
             load_plugins(options.plugin)
             cell = Cell.from_json((options.folder / "spec.json").read_text(encoding="utf-8"))
             log.info("cell %s: %s on %s@%d, seed %d", cell.key, cell.label, cell.target, cell.shots, cell.seed)
-            run_cell(
-                cell,
-                options.source,
-                options.folder,
-                options.references,
-                device,
-                stop.is_set,
-                options.checkpoint_seconds,
-            )
+            _run_cell(options, cell, device, stop)
         status, reason = "ok", ""
     except Interrupted as error:
         log.info("%s", error)
@@ -105,6 +109,55 @@ def _run(options: argparse.Namespace, stop: "_StopRequest") -> int:
     log.info("%s %s", status, reason)
     write_status(options.folder, status, reason, peak_memory_mb=round(peak_memory_mb(device), 1), **facts)
     return 0 if status == "ok" else 1
+
+
+def _run_cell(options: argparse.Namespace, cell: "Cell", device: "torch.device", stop: "_StopRequest") -> None:
+    from . import parallel
+    from .experiment import run_cell
+
+    run_cell(
+        cell,
+        options.source,
+        options.folder,
+        options.references,
+        parallel.local_device(device),
+        stop.is_set,
+        options.checkpoint_seconds,
+        options.deterministic,
+    )
+
+
+def _command(options: argparse.Namespace) -> list[str]:
+    """The arguments with which this worker was started, for those that train with it."""
+    found = ["-m", "graftbench.bench.worker", str(options.folder), "--references", str(options.references)]
+    found += ["--device", options.device, "--processes", str(options.processes)]
+    found += ["--checkpoint-seconds", str(options.checkpoint_seconds)]
+    found += ["--source", str(options.source)] if options.source else []
+    found += ["--deterministic"] if options.deterministic else []
+    for path in options.plugin:
+        found += ["--plugin", str(path)]
+    return found
+
+
+def _follow(options: argparse.Namespace, stop: "_StopRequest") -> int:
+    """Train in step with the first process, which holds the lock, measures and writes."""
+    from . import parallel
+    from .cell import Cell
+    from .devices import choose_device
+    from .experiment import Interrupted
+    from .plugins import load_plugins
+
+    device = choose_device(options.device)
+    parallel.join(parallel.local_device(device))
+    try:
+        load_plugins(options.plugin)
+        cell = Cell.from_json((options.folder / "spec.json").read_text(encoding="utf-8"))
+        _run_cell(options, cell, device, stop)
+    except Interrupted:
+        return INTERRUPTED
+    finally:
+        parallel.leave()
+    return 0
 
 
 def is_unwritable(error: Exception) -> bool:
@@ -143,7 +196,8 @@ def die_with_parent() -> None:
     if sys.platform == "linux":
         pr_set_pdeathsig = 1
         ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGKILL)
-        if os.environ.get(PARENT, str(os.getppid())) != str(os.getppid()):
+        is_follower = int(os.environ.get("RANK", "0")) > 0
+        if not is_follower and os.environ.get(PARENT, str(os.getppid())) != str(os.getppid()):
             raise SystemExit("the run that started this cell is gone")
 
 

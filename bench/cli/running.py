@@ -46,6 +46,8 @@ def run(
         list[str], typer.Option(help="NAME=VALUE for ray (num_gpus=0.5) or slurm (slurm_partition=gpu); repeatable")
     ] = [],
     report: Annotated[bool, typer.Option(help="write the report at the end")] = True,
+    processes: Annotated[int, typer.Option(min=1, help="that train each cell together, on one GPU each")] = 1,
+    deterministic: Annotated[bool, typer.Option(help="equal runs on a GPU give equal bits; slower")] = False,
 ):
     """Train and measure what a matrix asks for and is not stored yet; then write the report."""
     from ..environment import describe_environment
@@ -61,7 +63,7 @@ def run(
     execute = choose_executor(
         executor,
         store=root,
-        slots=jobs,
+        slots=jobs if processes == 1 else jobs or 1,  # such a cell takes all GPUs
         threads=threads,
         device=device,
         address=address,
@@ -86,7 +88,7 @@ def run(
         _say(f"nothing to do: all {len(plan.cells)} cells of {asked.name} are in {opened.root}")
     else:
         write_json(opened.root / "environment.json", describe_environment())
-        _run_cells(execute, opened, asked, plan, pending, device, plugin, retry)
+        _run_cells(execute, opened, asked, plan, pending, device, plugin, retry, processes, deterministic)
     if report and (pending or not (opened.report / "index.html").exists()):
         from .reporting import write_store_report
 
@@ -196,6 +198,8 @@ def _run_cells(
     device: str,
     plugins: list[Path],
     retry: bool,
+    processes: int,
+    deterministic: bool,
 ) -> None:
     from rich.progress import (
         BarColumn,
@@ -219,6 +223,8 @@ def _run_cells(
             retry,
             matrix.timeout_minutes * 60,
             matrix.memory_gb,
+            processes=processes,
+            deterministic=deterministic,
         )
         for folder, cell in cells.items()
     ]

@@ -30,6 +30,9 @@ class Job:
     """Seconds of training between two checkpoints."""
     package: Path | None = None
     """Where a staged copy of this package lies; the installed one if None."""
+    processes: int = 1
+    """How many train it together, with one GPU each where there are GPUs."""
+    deterministic: bool = False
 
     def arguments(self) -> list[str]:
         """Arguments of ``python -m graftbench.bench.worker``."""
@@ -38,6 +41,8 @@ class Job:
         found += ["--source", str(self.source)] if self.source else []
         for plugin in self.plugins:
             found += ["--plugin", str(plugin)]
+        found += ["--processes", str(self.processes)] if self.processes > 1 else []
+        found += ["--deterministic"] if self.deterministic else []
         return [*found, "--retry"] if self.retry else found
 
 

@@ -37,7 +37,7 @@ def start(job: Job, threads: int, memory_gb: float, gpu: str | None = None) -> C
     environment[PARENT] = str(os.getpid())
     if job.package is not None:
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(job.package), os.environ.get("PYTHONPATH")]))
-    if gpu is not None:
+    if gpu is not None and job.processes == 1:
         environment["CUDA_VISIBLE_DEVICES"] = gpu
     limit = job.memory_gb or memory_gb
     command = [sys.executable, "-u", "-m", "graftbench.bench.worker", *job.arguments(), "--memory-gb", str(limit)]

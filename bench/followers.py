@@ -1,0 +1,50 @@
+"""The other processes of a cell that trains on several: they train in step, and neither measure nor write."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import torch
+
+from . import parallel
+
+GRACE_SECONDS = 60.0
+"""How long the followers may take to end after the first process has."""
+
+
+@contextlib.contextmanager
+def followers(count: int, command: list[str], device: torch.device) -> Iterator[None]:
+    """Make this process the first of ``count`` that run ``command`` together, as torchrun would.
+
+    The others find their rank in the environment (``RANK``, ``LOCAL_RANK``, ``WORLD_SIZE``). They are gone when the
+    block ends, however it ends.
+    """
+    if count == 1:
+        yield
+        return
+    meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port()), "WORLD_SIZE": str(count)}
+    os.environ.update(meeting, RANK="0", LOCAL_RANK="0")
+    others: list[subprocess.Popen] = []
+    try:
+        for rank in range(1, count):
+            environment = {**os.environ, "RANK": str(rank), "LOCAL_RANK": str(rank)}
+            others.append(subprocess.Popen([sys.executable, "-u", *command], env=environment))
+        parallel.join(device)
+        yield
+        for other in others:
+            other.wait(GRACE_SECONDS)
+    finally:
+        parallel.leave()
+        for other in others:
+            if other.poll() is None:
+                other.kill()
+                other.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
