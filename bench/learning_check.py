@@ -19,7 +19,7 @@ from .registries import backbones
 from .source import SourceSpec
 
 WIDTHS = {"dcgan": 16, "sngan": 8, "stylegan2": 16}
-BATCHES = {"dcgan": 64, "sngan": 64, "stylegan2": 16}
+BATCHES = {"dcgan": 16, "sngan": 32, "stylegan2": 16}
 EXTRACTOR = "efficientnet-lite0-64"
 
 

@@ -99,6 +99,9 @@ class Matrix(_Section):
     """Run the networks through ``torch.compile`` (steps with a gradient penalty excepted, which it cannot do)."""
     timeout_minutes: float = Field(240, gt=0)
     """A cell that takes longer is stopped and recorded as ``timeout``."""
+    seconds_per_kimg: float | None = Field(None, gt=0)
+    """What training by fine-tuning is expected to take, for the hours that ``graftbench plan`` states; measure yours
+    with ``graftbench throughput``. It changes nothing else."""
     memory_gb: float | None = Field(None, gt=0)
     """A cell that takes more main memory is stopped and recorded as ``out-of-memory``; its share of the machine (nine
     tenths, divided by the cells side by side) if left out."""

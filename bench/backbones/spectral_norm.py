@@ -38,11 +38,12 @@ class _SpectralNorm(nn.Module):
         self.v.copy_(functional.normalize(weight.T @ self.u, dim=0, eps=EPSILON))
 
     def normalised_weight(self) -> Tensor:
-        if self.training:
-            self._power_iteration()
-        # Copies, because the next forward pass changes u and v before this one's backward pass reads them.
-        u, v = self.u.clone(), self.v.clone()
-        return self.weight / torch.dot(u, self.weight.flatten(1) @ v)
+        with torch.autocast(self.weight.device.type, enabled=False):
+            if self.training:
+                self._power_iteration()
+            # Copies, because the next forward pass changes u and v before this one's backward pass reads them.
+            u, v = self.u.clone(), self.v.clone()
+            return self.weight / torch.dot(u, self.weight.flatten(1) @ v)
 
 
 class SpectralConv2d(_SpectralNorm, nn.Conv2d):

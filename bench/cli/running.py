@@ -108,12 +108,14 @@ def run(
 @app.command()
 def plan(matrix: MatrixName, store: StorePath = None, plugin: Plugins = [], strategy: Only = []):
     """Show what a matrix asks for, what is stored of it already, and what it takes, without running anything."""
+    from ..estimate import describe_cost
     from ..planning import plan_matrix
     from ..plugins import load_plugins
     from ..store import Store
 
     load_plugins(plugin)
     asked = _load(matrix, strategy)
+    _say(describe_cost(asked))
     planned = plan_matrix(asked)
     root = store or Path("runs") / asked.name
     opened = Store(root) if root.exists() else None

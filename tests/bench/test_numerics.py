@@ -1,0 +1,110 @@
+"""Precision, determinism, compilation and the clock."""
+
+import time
+
+import pytest
+import torch
+from graftbench.bench.clock import Clock
+from graftbench.bench.numerics import autocast, numerical_settings
+from graftbench.bench.registries import backbones, strategies
+from graftbench.bench.train import Training
+from graftbench.strategies.tiny import tiny_backbone, tiny_setup
+
+CPU = torch.device("cpu")
+
+
+def switches():
+    cuda, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    return cuda.allow_tf32, cudnn.allow_tf32, torch.are_deterministic_algorithms_enabled()
+
+
+def test_float32_is_float32_throughout_and_settings_are_put_back():
+    before = switches()
+    with numerical_settings("float32", deterministic=True):
+        assert switches() == (False, False, True)
+        assert not torch.backends.cudnn.benchmark
+    assert switches() == before
+    with numerical_settings("tf32"):
+        assert switches() == (True, True, False)
+    assert switches() == before
+
+
+@pytest.mark.parametrize("name", backbones.names())
+def test_training_in_bfloat16_keeps_weights_in_float32_and_stays_finite(name):
+    setup = tiny_setup(tiny_backbone(name))
+    setup.autocast = lambda: autocast("bfloat16", CPU)
+    training = Training(strategies.get("finetune")(), setup)
+    losses = training.advance(3)
+    assert all(abs(value) < 1e3 for value in losses.values())
+    generator = training.strategy.generator
+    assert {p.dtype for p in generator.parameters()} == {torch.float32}
+    with setup.autocast():
+        assert training.strategy.discriminator(torch.zeros(4, 3, 32, 32)).dtype == torch.bfloat16
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["dcgan", "stylegan2"])
+def test_compiled_networks_train_to_the_same_numbers(name):
+    """Steps with a gradient penalty run as written; ``aot_eager`` compiles without changing an operation."""
+    weights = []
+    for backend in (None, "aot_eager"):
+        setup = tiny_setup(tiny_backbone(name))
+        setup.compile = backend
+        training = Training(strategies.get("finetune")(), setup)
+        training.advance(3)
+        weights.append(training.strategy.average.module.state_dict())
+    for key, tensor in weights[0].items():
+        torch.testing.assert_close(weights[1][key], tensor, rtol=1e-4, atol=1e-5, msg=key)
+
+
+def test_the_clock_adds_up_what_is_in_its_blocks_and_nothing_else():
+    clock = Clock(CPU)
+    for _ in range(2):
+        with clock:
+            time.sleep(0.05)
+        time.sleep(0.2)
+    assert 0.1 <= clock.seconds < 0.3
+
+
+needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
+
+
+@pytest.mark.cuda
+@needs_cuda
+@pytest.mark.parametrize("name", backbones.names())
+@pytest.mark.parametrize("precision", ["float32", "tf32", "bfloat16"])
+def test_a_gpu_trains_each_backbone_in_each_precision(name, precision):
+    device = torch.device("cuda")
+    setup = tiny_setup(tiny_backbone(name))
+    setup.device, setup.shots = device, setup.shots.to(device)
+    setup.autocast = lambda: autocast(precision, device)
+    with numerical_settings(precision):
+        training = Training(strategies.get("finetune")(), setup)
+        training.advance(4)
+    assert training.seconds > 0
+    assert torch.cuda.max_memory_allocated(device) > 0
+
+
+@pytest.mark.cuda
+@needs_cuda
+def test_deterministic_runs_on_a_gpu_are_equal_to_the_bit():
+    device, found = torch.device("cuda"), []
+    for _ in range(2):
+        setup = tiny_setup(tiny_backbone("dcgan"))
+        setup.device, setup.shots = device, setup.shots.to(device)
+        with numerical_settings("float32", deterministic=True):
+            training = Training(strategies.get("scratch")(), setup)
+            training.advance(5)
+        found.append(training.strategy.generator.state_dict())
+    assert all(torch.equal(tensor, found[1][name]) for name, tensor in found[0].items())
+
+
+@pytest.mark.cuda
+@needs_cuda
+def test_the_gpu_clock_counts_the_work_of_the_device():
+    clock = Clock(torch.device("cuda"))
+    x = torch.randn(4096, 4096, device="cuda")
+    with clock:
+        for _ in range(20):
+            x = torch.tanh(x @ x)
+    assert clock.seconds > 0.001
