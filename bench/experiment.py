@@ -70,6 +70,7 @@ def run_cell(
         training = build_training(cell, source, device)
         evaluator = build_evaluator(cell, training.setup.shots, references, device)
         curve, earlier = _resume(training, folder)
+        parallel.wait()  # all must have read the same checkpoint before the first process writes the next
         for point in range(len(curve), _points(cell, training.strategy) + 1):
             until = round(training.setup.steps * point / cell.points)
             keep = functools.partial(_keep, folder, training, curve, lambda: earlier + time.perf_counter() - started)
