@@ -4,17 +4,29 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import pandas as pd
 import psutil
 import pytest
+import yaml
 from graftbench.bench.rows import read_curves, read_rows
 from graftbench.bench.store import Store
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(900)]
 TIMINGS = ["asked", "train_seconds", "seconds_per_kimg", "wall_seconds", "peak_memory_mb"]
-SETTINGS = {"strategies": ["scratch", "finetune", "frozen-d", "own"], "budget": {"kimg": 0.8, "batch": 8}}
+MATRIX = {
+    "backbone": {"name": "dcgan", "resolution": 32, "width": 4},
+    "source": {"domain": "toyfaces", "kimg": 0.3, "batch": 32},
+    "targets": ["toycats"],
+    "shots": 10,
+    "seeds": 1,
+    "strategies": ["scratch", "finetune", "own"],
+    "budget": {"kimg": 0.8, "batch": 8},
+    "evaluation": {"points": 2, "fakes": 24, "reals": 32},
+}
 PLUGIN = '''
 from dataclasses import dataclass
 from graftbench.strategies import register
@@ -28,11 +40,36 @@ class Own(Scratch):
 '''
 
 
-@pytest.fixture
-def arguments(matrix_file, tmp_path):
-    plugin = tmp_path / "own.py"
-    plugin.write_text(PLUGIN)
-    return [matrix_file(**SETTINGS), "--plugin", plugin, "--threads", "1", "--no-report"]
+class Site:
+    """A folder with a matrix and a plug-in, and ``graftbench run`` of them with all that differs between executors."""
+
+    def __init__(self, folder: Path, cache: Path):
+        self.folder, self.cache = folder, cache
+        (folder / "tiny.yaml").write_text(yaml.safe_dump(MATRIX))
+        (folder / "own.py").write_text(PLUGIN)
+
+    def start(self, store: str, *options: str) -> subprocess.Popen:
+        command = [sys.executable, "-m", "graftbench", "run", "tiny.yaml", "--plugin", "own.py", "--threads", "1"]
+        return subprocess.Popen(
+            [*command, "--no-report", "--store", store, *options],
+            cwd=self.folder,
+            env={**os.environ, "GRAFTBENCH_CACHE": str(self.cache)},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+
+def assert_all_ok(run: subprocess.Popen) -> None:
+    output, _ = run.communicate(timeout=600)
+    assert run.returncode == 0 and "3 ok" in output, output
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory, cache):
+    """The place of all runs, where the local executor has run already, into ``local``."""
+    site = Site(tmp_path_factory.mktemp("site"), cache)
+    assert_all_ok(site.start("local"))
+    return site
 
 
 def assert_equal_stores(one, two) -> None:
@@ -46,23 +83,6 @@ def assert_equal_stores(one, two) -> None:
         assert weights[0] == weights[1]
 
 
-@pytest.fixture
-def start(tmp_path, cache):
-    """Start ``graftbench run …`` and leave it running."""
-    started = []
-
-    def call(*arguments) -> subprocess.Popen:
-        command = [sys.executable, "-m", "graftbench", "run", *map(str, arguments)]
-        environment = {**os.environ, "GRAFTBENCH_CACHE": str(cache), "TMPDIR": str(tmp_path / "nodes")}
-        run = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True)
-        started.append(run)
-        return run
-
-    yield call
-    for run in started:
-        run.kill()
-
-
 def wait_for(happened, seconds: float = 300) -> None:
     deadline = time.monotonic() + seconds
     while not happened():
@@ -70,44 +90,36 @@ def wait_for(happened, seconds: float = 300) -> None:
         time.sleep(0.05)
 
 
-def test_a_ray_cluster_that_loses_a_node_gives_the_rows_of_the_local_executor(
-    graftbench, start, arguments, tmp_path, monkeypatch
-):
+def test_a_ray_cluster_that_loses_a_node_gives_the_rows_of_the_local_executor(site, tmp_path, monkeypatch):
     ray_cluster = pytest.importorskip("ray.cluster_utils")
-    assert graftbench("run", *arguments, "--store", "local").returncode == 0
-    nodes = tmp_path / "nodes"
-    nodes.mkdir()
-    monkeypatch.setenv("TMPDIR", str(nodes))  # where cells work on their node
+    monkeypatch.setenv("RAY_TMPDIR", tempfile.gettempdir())  # its sockets need short paths
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # where cells work on their node
     monkeypatch.setenv("GRAFTBENCH_CACHE", str(tmp_path / "cache-of-the-nodes"))
     cluster = ray_cluster.Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     try:
         doomed = cluster.add_node(num_cpus=1)
-        run = start(*arguments, "--store", "ray", "--executor", "ray", "--address", cluster.address)
-        wait_for(lambda: len(list(nodes.glob("graftbench-*/cell/curve.jsonl"))) == 2)
+        run = site.start("ray", "--executor", "ray", "--address", cluster.address)
+        wait_for(lambda: len(list(tmp_path.glob("graftbench-*/cell/curve.jsonl"))) == 2)
         cluster.remove_node(doomed, allow_graceful=False)
-        output, _ = run.communicate(timeout=600)
+        assert_all_ok(run)
     finally:
         cluster.shutdown()
-    assert run.returncode == 0 and "4 ok" in output, output
-    assert_equal_stores(tmp_path / "local", tmp_path / "ray")
-    assert len(list(nodes.glob("graftbench-*"))) == 1, "of the lost node's cell, its work was thrown away"
+    assert len(list(tmp_path.glob("graftbench-*"))) == 1, "the place of the cell whose node was lost"
+    assert_equal_stores(site.folder / "local", site.folder / "ray")
 
 
-def test_slurm_tasks_requeued_at_their_time_limit_give_the_rows_of_the_local_executor(
-    graftbench, start, arguments, tmp_path
-):
-    assert graftbench("run", *arguments, "--store", "local").returncode == 0
+def test_slurm_tasks_requeued_at_their_time_limit_give_the_rows_of_the_local_executor(site):
     options = ["cluster=local", "cells_per_task=2", "timeout_min=5"]
     given = [part for option in options for part in ("--executor-option", option)]
-    run = start(*arguments, "--store", "slurm", "--executor", "slurm", *given)
-    wait_for(lambda: len(list((tmp_path / "slurm/cells").glob("*/curve.jsonl"))) == 2)
+    run = site.start("slurm", "--executor", "slurm", *given)
+    store = site.folder / "slurm"
+    wait_for(lambda: len(list(store.glob("cells/*/curve.jsonl"))) == 2)
     # Slurm gives this signal before the limit; submitit's double of it does so by a clock that counts in minutes.
     for process in psutil.Process(run.pid).children(recursive=True):
         if "submitit.core._submit" in process.cmdline():
             process.send_signal(signal.SIGUSR2)
-    output, _ = run.communicate(timeout=600)
-    assert run.returncode == 0 and "4 ok" in output, output
-    tasks = "".join(path.read_text() for path in (tmp_path / "slurm/slurm/tasks").glob("*_log.*"))
-    cells = "".join(path.read_text() for path in (tmp_path / "slurm/cells").glob("*/log.txt"))
+    assert_all_ok(run)
+    tasks = "".join(path.read_text() for path in store.glob("slurm/tasks/*_log.*"))
+    cells = "".join(path.read_text() for path in store.glob("cells/*/log.txt"))
     assert "Requeued job" in tasks and "stopped at step" in cells and "resumed at step" in cells
-    assert_equal_stores(tmp_path / "local", tmp_path / "slurm")
+    assert_equal_stores(site.folder / "local", store)
