@@ -11,7 +11,7 @@ demo: .venv/installed
 	$(BIN)/graftbench run quick --jobs $(JOBS)
 
 test: .venv/installed
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/pytest -n 2
 
 lint: .venv/installed
 	$(BIN)/ruff check .
