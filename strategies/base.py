@@ -13,7 +13,7 @@ from ..bench.backbones.layout import follow_layout
 
 if TYPE_CHECKING:
     from ..bench.augment.base import Augmentation
-    from ..bench.backbones.base import AdversarialDefaults, Backbone
+    from ..bench.backbones.base import AdversarialDefaults, Backbone, Generator
     from ..bench.source import Source
 
 
@@ -110,6 +110,11 @@ class Strategy(ABC):
     @abstractmethod
     def networks(self) -> dict[str, nn.Module]:
         """The networks of the adapted model by role: ``generator`` (what is sampled), ``discriminator`` …"""
+
+    @classmethod
+    def empty_generator(cls, backbone: "Backbone") -> "Generator":
+        """An untrained generator that the weights of ``networks()["generator"]`` fit."""
+        return backbone.make_generator()
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that a bit-exact resume needs: nested dictionaries of tensors and plain numbers."""

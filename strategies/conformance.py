@@ -13,7 +13,9 @@ import torch
 from torch import Tensor
 
 from ..bench.backbones import Backbone
-from .base import Setup, Strategy
+from ..bench.errors import UserError
+from ..bench.source import load_exactly
+from .base import Setup, Strategy, to_uint8
 from .movement import Movement
 from .tiny import tiny_batch, tiny_setup
 
@@ -163,6 +165,21 @@ def samples_images(trial: Trial) -> None:
         raise Nonconformance("networks() has no 'generator'")
 
 
+def can_be_taken_away(trial: Trial) -> None:
+    """The generator's weights fit ``empty_generator``, which then makes the same images, as an exported model must."""
+    strategy = trial.settled
+    generator = trial.kind.empty_generator(trial.backbone)
+    try:
+        load_exactly(generator, strategy.networks()["generator"].state_dict(), "generator")
+    except UserError as error:
+        raise Nonconformance(f"{error}; define empty_generator") from error
+    latents = torch.randn(SAMPLES, generator.latent_dim, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        images = to_uint8(generator.eval()(latents))
+    if not torch.equal(images, sample(strategy)):
+        raise Nonconformance("sample makes other images than the generator alone from standard normal latents")
+
+
 def samples_respect_their_seed(trial: Trial) -> None:
     """Equal states of ``rng`` give equal images whatever the global random state, different ones different images."""
     first = sample(trial.settled)
@@ -209,6 +226,7 @@ CHECKS: dict[str, Callable[[Trial], None]] = {
     "trains without NaN": trains_without_nan,
     "moves only what it says it trains": moves_only_what_it_trains,
     "samples images of the right shape and range": samples_images,
+    "can be taken away": can_be_taken_away,
     "samples respect their seed": samples_respect_their_seed,
     "starts equal for equal seeds": starts_equal_for_equal_seeds,
     "resumes bit-exactly": resumes_bit_exactly,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ..bench.backbones.base import Block, Generator
+from ..bench.backbones.base import Backbone, Block, Generator
 from . import register, tunable
 from .finetune import FineTune
 
@@ -24,6 +24,10 @@ class MineGAN(FineTune):
 
     def make_generator(self) -> Generator:
         return MinedGenerator(super().make_generator())  # pyright: ignore[reportArgumentType]
+
+    @classmethod
+    def empty_generator(cls, backbone: Backbone) -> Generator:
+        return MinedGenerator(backbone.make_generator())
 
     def step(self, real: Tensor) -> dict[str, Tensor]:
         self.freeze_or_thaw()

@@ -62,3 +62,19 @@ def merge(
         print(f"  {key}: a run is working on it; merge again when it has ended")
     if merged.busy:
         raise typer.Exit(1)
+
+
+@app.command()
+def export(
+    store: StoreName,
+    cell: Annotated[str, typer.Argument(help="a cell's key, or how it begins; `graftbench rows STORE` lists them")],
+    out: Annotated[Path, typer.Argument(help="a new folder")],
+    plugin: Annotated[list[Path], typer.Option("--plugin", help="the Python file of the cell's own components")] = [],
+):
+    """Write a cell's generator as a folder to take away: weights, spec, samples and a model card with a snippet."""
+    from ..export import export_cell
+    from ..plugins import load_plugins
+    from ..store import Store
+
+    load_plugins(plugin)
+    print(f"model: {export_cell(Store(Path(store)), cell, out).resolve()}")

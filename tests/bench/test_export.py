@@ -1,0 +1,97 @@
+"""A finished cell's generator leaves the store as a folder that loads in a fresh process."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from graftbench.bench.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory, cache) -> tuple[Path, Path, subprocess.CompletedProcess]:
+    """A store with one finished cell, the folder that it was exported to, and what the command said."""
+    import yaml
+    from conftest import TINY
+
+    folder = tmp_path_factory.mktemp("export")
+    matrix = {**TINY, "evaluation": {"points": 1, "fakes": 24, "reals": 32}}
+    (folder / "tiny.yaml").write_text(yaml.safe_dump(matrix))
+    run = graftbench(folder, cache, "run", "tiny.yaml", "--store", "store", "--no-report")
+    assert run.returncode == 0, run.stdout + run.stderr
+    key = next((folder / "store/cells").iterdir()).name
+    done = graftbench(folder, cache, "export", "store", key[:6], "model")
+    return folder / "store", folder / "model", done
+
+
+def graftbench(folder: Path, cache: Path, *arguments: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "graftbench", *arguments]
+    environment = {**os.environ, "GRAFTBENCH_CACHE": str(cache)}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+
+
+def test_the_folder_holds_weights_spec_samples_and_a_card(exported):
+    _, model, done = exported
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {path.name for path in model.iterdir()} == {"generator.safetensors", "spec.json", "samples.png", "README.md"}
+    card = (model / "README.md").read_text()
+    assert "KID" in card and "licence:" in card and "`scratch`" in card
+    assert json.loads((model / "spec.json").read_text())["cell"]["target"] == "toycats"
+
+
+def test_the_cards_snippet_runs_in_a_fresh_process(exported):
+    _, model, _ = exported
+    snippet = re.search(r"```python\n(.*?)```", (model / "README.md").read_text(), re.DOTALL)
+    done = subprocess.run([sys.executable, "-c", snippet[1]], cwd=model, capture_output=True, text=True, timeout=120)
+    assert done.stdout.strip() == "(16, 3, 32, 32) torch.uint8", done.stderr
+
+
+def test_equal_seeds_give_equal_images_and_others_do_not(exported):
+    import graftbench
+
+    model = graftbench.load(exported[1])
+    assert torch.equal(model.sample(4, seed=1), model.sample(4, seed=1))
+    assert not torch.equal(model.sample(4, seed=1), model.sample(4, seed=2))
+
+
+def test_importing_graftbench_imports_no_torch():
+    code = "import sys, graftbench; graftbench.load; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_damaged_weights_are_refused(exported, tmp_path):
+    import graftbench
+
+    damaged = shutil.copytree(exported[1], tmp_path / "damaged")
+    content = bytearray((damaged / "generator.safetensors").read_bytes())
+    content[-1] ^= 1
+    (damaged / "generator.safetensors").write_bytes(content)
+    with pytest.raises(UserError, match="not the file that"):
+        graftbench.load(damaged)
+
+
+def test_weights_that_do_not_make_the_cells_samples_are_not_exported(exported, tmp_path, cache):
+    from safetensors.torch import load_file, save_file
+
+    store = shutil.copytree(exported[0], tmp_path / "store")
+    weights = next(store.glob("cells/*/generator.safetensors"))
+    save_file({name: -tensor for name, tensor in load_file(weights).items()}, weights)
+    done = graftbench(tmp_path, cache, "export", "store", weights.parent.name, "model")
+    assert done.returncode == 2 and "makes other images than the cell's samples.png" in done.stderr
+    assert not (tmp_path / "model").exists() and [path.name for path in tmp_path.iterdir()] == ["store"]
+
+
+def test_a_folder_that_holds_something_and_an_unknown_cell_are_refused(exported, tmp_path, cache):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/thesis.txt").write_text("precious")
+    key = next((exported[0] / "cells").iterdir()).name
+    done = graftbench(tmp_path, cache, "export", str(exported[0]), key, "mine")
+    assert done.returncode == 2 and "holds something already" in done.stderr
+    assert (tmp_path / "mine/thesis.txt").read_text() == "precious"
+    done = graftbench(tmp_path, cache, "export", str(exported[0]), "zz", "model")
+    assert done.returncode == 2 and "no cell has this key" in done.stderr
