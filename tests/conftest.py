@@ -56,6 +56,23 @@ def matrix_file(tmp_path):
 
 
 @pytest.fixture(scope="session")
+def finished_run(tmp_path_factory, cache) -> Path:
+    """The store of a run with one finished cell, trained from scratch. Copy it before you change anything."""
+    folder = tmp_path_factory.mktemp("run")
+    (folder / "tiny.yaml").write_text(yaml.safe_dump({**TINY, "evaluation": {"points": 1, "fakes": 24, "reals": 32}}))
+    done = subprocess.run(
+        [sys.executable, "-m", "graftbench", "run", "tiny.yaml", "--store", "store", "--no-report"],
+        cwd=folder,
+        env={**os.environ, "GRAFTBENCH_CACHE": str(cache)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder / "store"
+
+
+@pytest.fixture(scope="session")
 def timm_efficientnet():
     """timm's EfficientNet-Lite0 with the packaged weights, put in by their order: the reference for our fast form."""
     import torch

@@ -37,6 +37,7 @@ SUBJECTS = (
     "strategies",
     "throughput",
     "variance",
+    "verifying",
 )
 """Files of this folder; each adds its commands to ``app`` when imported."""
 

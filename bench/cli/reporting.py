@@ -43,7 +43,7 @@ def bundle(
     opened = Store(store)
     rows, curves = read_rows(opened), read_curves(opened)
     targets, described = opened.root / TARGETS, opened.root / "environment.json"
-    for metric in _kid_columns(rows, curves):
+    for metric in kid_columns(rows, curves):
         frozen_ladders(targets, rows, curves, metric)
     environment = json.loads(described.read_text(encoding="utf-8")) if described.is_file() else {}
     kinds = pictures(opened, rows)
@@ -76,7 +76,7 @@ def write_store_report(store: "Store") -> Path:
     from ..rows import read_curves, read_rows
 
     rows, curves = read_rows(store), read_curves(store)
-    targets = {m: frozen_ladders(store.root / TARGETS, rows, curves, m) for m in _kid_columns(rows, curves)}
+    targets = {m: frozen_ladders(store.root / TARGETS, rows, curves, m) for m in kid_columns(rows, curves)}
     described = store.root / "environment.json"
     return write_report(
         rows,
@@ -104,6 +104,6 @@ def pictures(store: "Store", rows: "pd.DataFrame") -> dict[str, dict[str, Path]]
     return {kind: {key: path for key, path in paths.items() if path.is_file()} for kind, paths in found.items()}
 
 
-def _kid_columns(rows: "pd.DataFrame", curves: "pd.DataFrame") -> list[str]:
+def kid_columns(rows: "pd.DataFrame", curves: "pd.DataFrame") -> list[str]:
     columns = [f"kid@{extractor}" for extractor in sorted(set(rows.get("extractor", [])))]
     return [column for column in columns if column in curves]

@@ -14,19 +14,12 @@ from graftbench.bench.errors import UserError
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory, cache) -> tuple[Path, Path, subprocess.CompletedProcess]:
+def exported(finished_run, tmp_path_factory, cache) -> tuple[Path, Path, subprocess.CompletedProcess]:
     """A store with one finished cell, the folder that it was exported to, and what the command said."""
-    import yaml
-    from conftest import TINY
-
     folder = tmp_path_factory.mktemp("export")
-    matrix = {**TINY, "evaluation": {"points": 1, "fakes": 24, "reals": 32}}
-    (folder / "tiny.yaml").write_text(yaml.safe_dump(matrix))
-    run = graftbench(folder, cache, "run", "tiny.yaml", "--store", "store", "--no-report")
-    assert run.returncode == 0, run.stdout + run.stderr
-    key = next((folder / "store/cells").iterdir()).name
-    done = graftbench(folder, cache, "export", "store", key[:6], "model")
-    return folder / "store", folder / "model", done
+    key = next((finished_run / "cells").iterdir()).name
+    done = graftbench(folder, cache, "export", str(finished_run), key[:6], "model")
+    return finished_run, folder / "model", done
 
 
 def graftbench(folder: Path, cache: Path, *arguments: str) -> subprocess.CompletedProcess:

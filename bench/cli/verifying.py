@@ -1,0 +1,103 @@
+"""``graftbench verify``: is a store, or a results bundle, what it says it is?"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from . import app
+
+if TYPE_CHECKING:
+    from ..store import Store
+    from ..verification import Check
+
+SHOWN = 20
+
+
+@app.command()
+def verify(
+    store: Annotated[Path, typer.Argument(help="folder of a benchmark, or of a results bundle")],
+    rerun: Annotated[int, typer.Option(min=1, help="so many finished cells are run again and compared")] = 1,
+    no_rerun: Annotated[bool, typer.Option("--no-rerun", help="run no cell again")] = False,
+    plugin: Annotated[list[Path], typer.Option("--plugin", help="the Python file of the cells' components")] = [],
+):
+    """Recompute all derived numbers, check all hashes, and run a cell again; exits with 1 if anything does not agree."""
+    from ...reports.bundle import MANIFEST
+    from ..plugins import load_plugins
+
+    load_plugins(plugin)
+    if (store / MANIFEST).is_file():
+        checks = _bundle_checks(store)
+    else:
+        checks = _store_checks(store, 0 if no_rerun else rerun, tuple(plugin))
+    wrong = 0
+    for check in checks:
+        wrong += len(check.problems)
+        print(
+            f"{'MISMATCH' if check.problems else 'ok' if check.checked else 'not checked':12}{check.name}: {check.checked}"
+        )
+        for problem in check.problems[:SHOWN]:
+            print(f"            {problem}")
+        if len(check.problems) > SHOWN:
+            print(f"            … and {len(check.problems) - SHOWN} more")
+        for note in check.notes:
+            print(f"            note: {note}")
+    print(f"{store}: {f'{wrong} mismatches' if wrong else 'all that was checked agrees'}")
+    if wrong:
+        raise typer.Exit(1)
+
+
+def _bundle_checks(folder: Path) -> "list[Check]":
+    from ...reports.bundle import check_bundle, read_bundle
+    from ..errors import UserError
+    from ..verification import Check, verify_headlines
+
+    hashes = Check("files against the manifest", 1)
+    try:
+        check_bundle(folder)
+    except UserError as error:
+        hashes.problems.append(str(error))
+        return [hashes]
+    bundle = read_bundle(folder)
+    return [hashes, verify_headlines(bundle.rows, bundle.curves)]
+
+
+def _store_checks(folder: Path, rerun: int, plugins: tuple[Path, ...]) -> "list[Check]":
+    from ..rerun import verify_by_rerunning
+    from ..store import Store
+    from ..verification import verify_cells, verify_tables
+
+    store = Store(folder)
+    checks = verify_cells(store)
+    if any(check.problems for check in checks[:2]):
+        checks[1].notes.append("tables are not looked at before these are mended")
+        return checks
+    derived, _, _ = verify_tables(store)
+    checks += [*derived, _tables_check(store)]
+    if rerun:
+        checks.append(verify_by_rerunning(store, rerun, plugins))
+    return checks
+
+
+def _tables_check(store: "Store") -> "Check":
+    """The report's tables against the rows."""
+    from ...reports.consistency import table_problems
+    from ...reports.ladder import frozen_ladders
+    from ..rows import read_curves, read_rows
+    from ..verification import Check
+    from .reporting import TARGETS, kid_columns
+
+    check, folder = Check("the report's tables against the rows", 0), store.report / "tables"
+    if not folder.is_dir():
+        check.notes.append("there is no report; `graftbench report` writes one")
+        return check
+    rows, curves = read_rows(store), read_curves(store)
+    ladders = {}
+    if (store.root / TARGETS).is_file():
+        nothing = rows.iloc[:0], curves.iloc[:0]  # targets are looked up here, never frozen
+        ladders = {m: frozen_ladders(store.root / TARGETS, *nothing, m) for m in kid_columns(rows, curves)}
+    check.checked = len(list(folder.glob("*.csv")))
+    check.problems = table_problems(rows, curves, ladders, folder)
+    if check.problems:
+        check.notes.append("a report that is older than the rows is written again by `graftbench report`")
+    return check

@@ -1,0 +1,109 @@
+"""Is a store what its cells say? Every check reads the cells' own files and returns what does not agree."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from ..reports.consistency import frame_problems, headline_problems
+from .cell import Cell
+from .errors import UserError
+from .files import cache_root, sha256_of
+from .outcome import read_json
+from .rows import read_cells, read_curves, read_rows
+from .source import SHIPPED, WEIGHTS
+from .store import HASHES, STATUSES, Store
+
+ALWAYS_THERE = ("final.json", "curve.jsonl", "samples.png", "generator.safetensors")
+
+
+@dataclass
+class Check:
+    """One thing that was checked: how much of it, what was found wrong, and what could not be told."""
+
+    name: str
+    checked: int
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def verify_cells(store: Store) -> list[Check]:
+    """Specs, files, hashes and source models of all cells. A cell that is damaged here is not looked into further."""
+    keys = store.cell_keys()
+    specs, files, hashes, sources = (
+        Check(name, 0)
+        for name in ("keys against specs", "cells against their status", "files against their hashes", "source models")
+    )
+    unhashed = 0
+    for key in keys:
+        folder = store.folder(key)
+        try:
+            cell = Cell.from_json((folder / "spec.json").read_text(encoding="utf-8"))
+            status = read_json(folder / "status.json") if (folder / "status.json").is_file() else {"status": "missing"}
+        except (UserError, ValueError, TypeError) as error:
+            specs.problems.append(f"{key}: {error}")
+            continue
+        specs.checked += 1
+        if cell.key != key:
+            specs.problems.append(f"{key}: its spec has the key {cell.key}")
+        if status["status"] not in (*STATUSES, "missing"):
+            files.problems.append(f"{key}: unknown status {status['status']!r}")
+        if status["status"] != "ok":
+            continue
+        files.checked += 1
+        files.problems += [
+            f"{key}: ended ok but {name} is missing" for name in ALWAYS_THERE if not (folder / name).is_file()
+        ]
+        if (folder / HASHES).is_file():
+            problems = _hash_problems(folder)
+            hashes.checked += 1
+            hashes.problems += problems
+        else:
+            unhashed += 1
+        if cell.source_sha256:
+            _check_source(key, cell, status.get("source_folder", ""), sources)
+    if unhashed:
+        hashes.notes.append(f"{unhashed} cells have no {HASHES}: their files cannot be checked")
+    return [specs, files, hashes, sources]
+
+
+def _hash_problems(folder: Path) -> list[str]:
+    listed = read_json(folder / HASHES)
+    problems = []
+    for name, digest in listed.items():
+        path = folder / name
+        if not path.is_file():
+            problems.append(f"{folder.name}: {name} is missing")
+        elif sha256_of(path) != digest:
+            problems.append(f"{folder.name}: {name} has changed since the cell ended")
+    return problems
+
+
+def _check_source(key: str, cell: Cell, name: str, check: Check) -> None:
+    """Does the artefact that the cell started from still hold those weights?"""
+    places = [root / name / WEIGHTS for root in (SHIPPED, cache_root() / "sources") if name]
+    found = [path for path in places if path.is_file()]
+    if not found:
+        note = f"source model {name or 'without a name'} is not here, so its hash cannot be checked"
+        if note not in check.notes:
+            check.notes.append(note)
+        return
+    check.checked += 1
+    if all(sha256_of(path) != cell.source_sha256 for path in found):
+        check.problems.append(f"{key}: was made from other weights than {found[0]} holds now")
+
+
+def verify_tables(store: Store) -> tuple[list[Check], pd.DataFrame, pd.DataFrame]:
+    """The kept tables against the cells, and final numbers against curves; also the rows and curves of the cells."""
+    rows, curves = read_cells(store)
+    kept = frame_problems(read_rows(store), rows, "rows.parquet")
+    points = frame_problems(read_curves(store), curves, "curves.parquet") if len(curves) else []
+    checks = [Check("rows.parquet against the cells", len(rows), kept)]
+    checks.append(Check("curves.parquet against the cells", len(curves), points))
+    checks.append(verify_headlines(rows, curves))
+    return checks, rows, curves
+
+
+def verify_headlines(rows: pd.DataFrame, curves: pd.DataFrame) -> Check:
+    finished = int((rows["status"] == "ok").sum()) if len(rows) else 0
+    return Check("final and best numbers against the curves", finished, headline_problems(rows, curves))
