@@ -21,7 +21,7 @@ def verify(
     no_rerun: Annotated[bool, typer.Option("--no-rerun", help="run no cell again")] = False,
     plugin: Annotated[list[Path], typer.Option("--plugin", help="the Python file of the cells' components")] = [],
 ):
-    """Recompute all derived numbers, check all hashes, and run a cell again; exits with 1 if anything does not agree."""
+    """Recompute all derived numbers, check all hashes, run a cell again; exits with 1 if anything does not agree."""
     from ...reports.bundle import MANIFEST
     from ..plugins import load_plugins
 
@@ -33,9 +33,8 @@ def verify(
     wrong = 0
     for check in checks:
         wrong += len(check.problems)
-        print(
-            f"{'MISMATCH' if check.problems else 'ok' if check.checked else 'not checked':12}{check.name}: {check.checked}"
-        )
+        verdict = "MISMATCH" if check.problems else "ok" if check.checked else "not checked"
+        print(f"{verdict:12}{check.name}: {check.checked}")
         for problem in check.problems[:SHOWN]:
             print(f"            {problem}")
         if len(check.problems) > SHOWN:
