@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from ...reports.table import Table
 
-Stored = Annotated[Path, typer.Argument(help="folder of a benchmark, or a Parquet file of its rows")]
+Stored = Annotated[str, typer.Argument(help="folder of a benchmark, a Parquet file of its rows, or a URL of either")]
 
 
 @app.command()
@@ -75,12 +75,16 @@ def published_numbers():
         show(table)
 
 
-def stored_rows(path: Path) -> "pd.DataFrame":
-    """The rows of a store or of a Parquet file."""
+def stored_rows(given: str) -> "pd.DataFrame":
+    """The rows of a store or of a Parquet file. Other outcomes that merging kept are not counted, which is said."""
     from ..errors import UserError
-    from ..rows import read_rows
+    from ..remote import is_url, read_rows_at
+    from ..rows import conflict_folders, read_rows
     from ..store import Store
 
+    if is_url(given):
+        return read_rows_at(given)
+    path = Path(given)
     if path.is_file():
         import pandas as pd
         import pyarrow
@@ -89,7 +93,13 @@ def stored_rows(path: Path) -> "pd.DataFrame":
             return pd.read_parquet(path)
         except pyarrow.ArrowException as error:
             raise UserError(f"{path}: no Parquet file of rows ({str(error).splitlines()[0]})") from None
-    return read_rows(Store(path))
+    store = Store(path)
+    if others := len(conflict_folders(store)):
+        note = (
+            f"note: {others} other outcomes, kept by merging, are not counted; `graftbench rows --conflicts` shows them"
+        )
+        typer.echo(note, err=True)
+    return read_rows(store)
 
 
 def show(table: "Table") -> None:

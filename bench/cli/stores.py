@@ -1,4 +1,4 @@
-"""``graftbench rows`` and ``merge``: what is stored, and stores from many machines as one."""
+"""``graftbench rows``, ``merge``, ``push`` and ``export``: what is stored, and how it travels."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,25 +7,31 @@ import typer
 
 from . import app
 
-StoreName = Annotated[str, typer.Argument(help="folder of a benchmark")]
+StoreName = Annotated[str, typer.Argument(help="folder of a benchmark, or the URL that it was pushed to")]
 
 
 @app.command()
 def rows(
     store: StoreName,
-    out: Annotated[str | None, typer.Option(help="a .csv or .parquet file; a short table here if left out")] = None,
+    out: Annotated[
+        str | None, typer.Option(help="a .csv or .parquet file, or its URL; a short table if left out")
+    ] = None,
     curves: Annotated[bool, typer.Option("--curves", help="one row per evaluation instead of per cell")] = False,
     conflicts: Annotated[bool, typer.Option("--conflicts", help="the other outcomes that merging kept")] = False,
 ):
     """Show or write what a store holds, one row per cell."""
-    from ..rows import read_conflicts, read_curves, read_rows, write_table
+    from ..remote import is_url, local, read_rows_at, write_table_at
+    from ..rows import read_conflicts, read_curves, read_rows
     from ..store import Store
 
-    opened = Store(Path(store))
-    read = read_conflicts if conflicts else read_curves if curves else read_rows
-    table = read(opened)
+    if is_url(store) and not conflicts:
+        table = read_rows_at(store, "curves.parquet" if curves else "rows.parquet")
+    else:
+        read = read_conflicts if conflicts else read_curves if curves else read_rows
+        with local(store) as folder:
+            table = read(Store(folder))
     if out is not None:
-        write_table(table, out)
+        write_table_at(table, out)
         print(f"{len(table)} rows: {out}")
         return
     shown = [name for name in SHOWN if name in table] + [
@@ -39,19 +45,24 @@ SHOWN = ("key", "kimg", "seconds", "label", "target", "shots", "seed", "status",
 
 @app.command()
 def merge(
-    stores: Annotated[list[str], typer.Argument(help="folders of benchmarks")],
+    stores: Annotated[list[str], typer.Argument(help="folders of benchmarks, or URLs that they were pushed to")],
     out: Annotated[Path, typer.Option(help="folder of the merged store; what it holds already counts first")],
 ):
     """Join stores made on different machines; they are only read, and nothing of them is left behind.
 
     Where two outcomes of a cell differ in more than timings, both are kept and reported; tables and rankings count one.
     """
+    from contextlib import ExitStack
+
     from ..merging import merge as merge_stores
+    from ..remote import local
     from ..rows import read_curves, read_rows
     from ..store import Store
 
-    merged = merge_stores([Store(Path(store)) for store in stores], out)
-    read_rows(Store(out)), read_curves(Store(out))
+    with ExitStack() as copies:
+        merged = merge_stores([Store(copies.enter_context(local(store))) for store in stores], out)
+    read_rows(Store(out))
+    read_curves(Store(out))
     print(
         f"{out}: {merged.added} cells added, {merged.unfinished} unfinished ones added, {merged.same} were there with"
         f" the same numbers, {len(merged.conflicts)} differ"
@@ -74,7 +85,27 @@ def export(
     """Write a cell's generator as a folder to take away: weights, spec, samples and a model card with a snippet."""
     from ..export import export_cell
     from ..plugins import load_plugins
+    from ..remote import local
     from ..store import Store
 
     load_plugins(plugin)
-    print(f"model: {export_cell(Store(Path(store)), cell, out).resolve()}")
+    with local(store) as folder:
+        print(f"model: {export_cell(Store(folder), cell, out).resolve()}")
+
+
+@app.command()
+def push(
+    folder: Annotated[Path, typer.Argument(help="folder of a benchmark or of a results bundle")],
+    url: Annotated[str, typer.Argument(help="where it goes: s3://bucket/name, or what else fsspec knows")],
+):
+    """Bring what has ended of a store, with its tables and report, to a URL. Nothing that is there is lost.
+
+    `rows`, `merge`, `rank`, `compare`, `verify` and `export` take the URL in place of a folder.
+    """
+    from ..errors import UserError
+    from ..remote import is_url
+    from ..remote import push as push_to
+
+    if not is_url(url):
+        raise UserError(f"{url}: is no URL (such as s3://bucket/name); `graftbench merge` joins folders")
+    print(f"{url}: {push_to(folder, url)} files pushed")

@@ -16,7 +16,7 @@ SHOWN = 20
 
 @app.command()
 def verify(
-    store: Annotated[Path, typer.Argument(help="folder of a benchmark, or of a results bundle")],
+    store: Annotated[str, typer.Argument(help="folder of a benchmark, or of a results bundle, or its URL")],
     rerun: Annotated[int, typer.Option(min=1, help="so many finished cells are run again and compared")] = 1,
     no_rerun: Annotated[bool, typer.Option("--no-rerun", help="run no cell again")] = False,
     plugin: Annotated[list[Path], typer.Option("--plugin", help="the Python file of the cells' components")] = [],
@@ -24,12 +24,14 @@ def verify(
     """Recompute all derived numbers, check all hashes, run a cell again; exits with 1 if anything does not agree."""
     from ...reports.bundle import MANIFEST
     from ..plugins import load_plugins
+    from ..remote import local
 
     load_plugins(plugin)
-    if (store / MANIFEST).is_file():
-        checks = _bundle_checks(store)
-    else:
-        checks = _store_checks(store, 0 if no_rerun else rerun, tuple(plugin))
+    with local(store) as folder:
+        if (folder / MANIFEST).is_file():
+            checks = _bundle_checks(folder)
+        else:
+            checks = _store_checks(folder, 0 if no_rerun else rerun, tuple(plugin))
     wrong = 0
     for check in checks:
         wrong += len(check.problems)
