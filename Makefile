@@ -1,17 +1,22 @@
 # make demo   compare strategies on real pixels and write a report (sets everything up by itself)
-# make test   run the tests                                        (likewise)
+# make test   run the tests but the slow ones                      (likewise)
+# make test-slow   the rest: kills at twenty moments, clusters, speeds, pretraining
 
 PYTHON ?= python3
 BIN := .venv/bin
 JOBS ?= 2
+PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/pytest -n 2
 
-.PHONY: demo test lint format figures clean
+.PHONY: demo test test-slow lint format figures clean
 
 demo: .venv/installed
 	$(BIN)/graftbench run quick --jobs $(JOBS)
 
 test: .venv/installed
-	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/pytest -n 2
+	$(PYTEST) -m "not slow"
+
+test-slow: .venv/installed
+	$(PYTEST) -m slow
 
 lint: .venv/installed
 	$(BIN)/ruff check .

@@ -5,6 +5,7 @@ import signal
 import sys
 import time
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,6 +25,18 @@ StorePath = Annotated[Path | None, typer.Option("--store", help="folder of the r
 Plugins = Annotated[list[Path], typer.Option("--plugin", help="a Python file that registers your own components")]
 Only = Annotated[list[str], typer.Option("--strategy", help="this strategy instead of the matrix's (repeatable)")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N")]
+
+
+@dataclass(frozen=True)
+class _How:
+    """How cells are run, whichever they are."""
+
+    execute: "Executor"
+    device: str
+    plugins: list[Path]
+    retry: bool
+    processes: int
+    deterministic: bool
 
 
 @app.command()
@@ -69,13 +82,14 @@ def run(
         address=address,
         options=executor_option,
     )
+    how = _How(execute, device, plugin, retry, processes, deterministic)
     opened = Store(root, create=True)
     plan = plan_matrix(asked)
     if plan.to_pretrain:
         _pretrain_missing(plan, asked, device)
         plan = plan_matrix(asked)
     if asked.tune:
-        plan = _tune(execute, opened, asked, plan, device, plugin, retry)
+        plan = _tune(how, opened, asked, plan)
     for cell in plan.cells:
         opened.add(cell)
     if not strategy:
@@ -88,7 +102,7 @@ def run(
         _say(f"nothing to do: all {len(plan.cells)} cells of {asked.name} are in {opened.root}")
     else:
         write_json(opened.root / "environment.json", describe_environment())
-        _run_cells(execute, opened, asked, plan, pending, device, plugin, retry, processes, deterministic)
+        _run_cells(how, opened, asked, plan, pending)
     if report and (pending or not (opened.report / "index.html").exists()):
         from .reporting import write_store_report
 
@@ -191,18 +205,7 @@ def _is_pending(store: "Store", cell: "Cell", retry: bool) -> bool:
     return state == "missing" or (retry and state != "ok")
 
 
-def _run_cells(
-    execute: "Executor",
-    store: "Store",
-    matrix: "Matrix",
-    plan: "Plan",
-    pending: list,
-    device: str,
-    plugins: list[Path],
-    retry: bool,
-    processes: int,
-    deterministic: bool,
-) -> None:
+def _run_cells(how: _How, store: "Store", matrix: "Matrix", plan: "Plan", pending: list["Cell"]) -> None:
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -220,13 +223,13 @@ def _run_cells(
             folder,
             store.references.resolve(),
             source.resolve() if (source := plan.sources.get(cell.key)) else None,
-            tuple(path.resolve() for path in plugins),
-            device,
-            retry,
+            tuple(path.resolve() for path in how.plugins),
+            how.device,
+            how.retry,
             matrix.timeout_minutes * 60,
             matrix.memory_gb,
-            processes=processes,
-            deterministic=deterministic,
+            processes=how.processes,
+            deterministic=how.deterministic,
         )
         for folder, cell in cells.items()
     ]
@@ -255,7 +258,7 @@ def _run_cells(
 
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
-            execute(work, watch)
+            how.execute(work, watch)
         except KeyboardInterrupt:
             progress.stop()
             missing = sum(store.status(cell.key) == "missing" for cell in pending)
@@ -264,15 +267,7 @@ def _run_cells(
             raise typer.Exit(130) from None
 
 
-def _tune(
-    execute: "Executor",
-    store: "Store",
-    matrix: "Matrix",
-    plan: "Plan",
-    device: str,
-    plugins: list[Path],
-    retry: bool,
-) -> "Plan":
+def _tune(how: _How, store: "Store", matrix: "Matrix", plan: "Plan") -> "Plan":
     """Run the trials that are not stored yet, in a store of their own; returns the plan with what they chose."""
     from ..store import Store
     from ..tuning import plan_trials, record, tuned_plan
@@ -282,9 +277,9 @@ def _tune(
     tuning = Store(store.root / "tuning", create=True)
     for cell in trials.cells:
         tuning.add(cell)
-    if pending := [cell for cell in trials.cells if _is_pending(tuning, cell, retry)]:
+    if pending := [cell for cell in trials.cells if _is_pending(tuning, cell, how.retry)]:
         _say(f"tuning: {len(pending)} trials to run")
-        _run_cells(execute, tuning, matrix, trials, pending, device, plugins, retry)
+        _run_cells(how, tuning, matrix, trials, pending)
     tuned, choices = tuned_plan(plan, matrix.tune.trials, tuning)
     record(store, choices)
     return tuned
