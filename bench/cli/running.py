@@ -68,6 +68,7 @@ def run(
     from ..files import write_atomically, write_json
     from ..planning import plan_matrix
     from ..plugins import load_plugins
+    from ..rows import read_curves, read_rows
     from ..store import Store
 
     load_plugins(plugin)
@@ -107,6 +108,9 @@ def run(
         from .reporting import write_store_report
 
         write_store_report(opened)
+    if pending:
+        read_rows(opened)  # keeps the tables, so that reading a large store stays quick
+        read_curves(opened)
     ended = Counter(opened.status(cell.key) for cell in plan.cells)
     if pending:
         _say(", ".join(f"{count} {status}" for status, count in ended.most_common()))
@@ -141,6 +145,8 @@ def plan(matrix: MatrixName, store: StorePath = None, plugin: Plugins = [], stra
         _say(f"  {status}: {count}")
     for spec in planned.to_pretrain:
         _say(f"  source to pretrain first: {spec.name} ({spec.kimg:g} kimg); {planned.waiting} cells wait for sources")
+    left = [cell for cell in planned.cells if opened is None or opened.status(cell.key) == "missing"]
+    _say_forecast(root, asked, left)
     _say_notes(planned)
     _say_power(planned, asked)
 
@@ -332,6 +338,19 @@ def _pretrain(spec, folder: Path, extractor: str, device: str) -> None:
 def _say_notes(plan: "Plan") -> None:
     for note in dict.fromkeys(plan.notes):
         _say(f"note: {note}")
+
+
+def _say_forecast(root: Path, matrix: "Matrix", left: "list[Cell]") -> None:
+    """Hours and disk of the cells that are left, from what was measured on this machine."""
+    from ..devices import choose_device, describe
+    from ..estimate import disk_mb
+    from ..forecast import disk_sentence, forecast, measurements
+
+    if not left:
+        return
+    hardware = describe(choose_device("auto"))["hardware"]
+    _say(f"  {forecast(left, measurements(root, left[0], hardware)).sentence(hardware)}")
+    _say(f"  {disk_sentence(root, len(left), disk_mb(matrix)[0])}")
 
 
 def _say_power(plan: "Plan", matrix: "Matrix") -> None:
