@@ -53,6 +53,21 @@ def read_curves(store: Store) -> pd.DataFrame:
     return curves if len(curves.columns) else pd.DataFrame(columns=["key", "kimg", "seconds"])
 
 
+def read_statuses(store: Store) -> pd.DataFrame:
+    """``key``, ``status`` and ``reason`` of every cell; of those not in the kept rows only their status is opened."""
+    stamps = _stamps(store, "status.json")
+    kept = _kept(store.root / "rows.parquet", ["key", STAMP, "status", "reason"])
+    fresh = kept[kept[STAMP] == kept["key"].map(stamps)] if len(kept) else kept
+    known = set(fresh["key"]) if len(fresh) else set()
+    nothing = {"status": "missing", "reason": ""}
+    states = {
+        key: read_status(store.folder(key)) if stamp else nothing for key, stamp in stamps.items() if key not in known
+    }
+    rows = [{"key": key, "status": state["status"], "reason": state["reason"]} for key, state in states.items()]
+    table = pd.concat([fresh, pd.DataFrame(rows, columns=["key", "status", "reason"])], ignore_index=True)
+    return table.drop(columns=STAMP, errors="ignore").sort_values("key", ignore_index=True)
+
+
 def read_conflicts(store: Store) -> pd.DataFrame:
     """Like ``read_rows``, of the other outcomes that merging kept; they are never ranked."""
     return pd.DataFrame(
@@ -121,9 +136,9 @@ def _stamps(store: Store, watched: str) -> dict[str, int]:
     return dict(sorted(stamps.items()))
 
 
-def _kept(path: Path) -> pd.DataFrame:
-    if path.is_file():
-        table = pq.read_table(path)
+def _kept(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
+    if path.is_file() and len(pq.read_schema(path)):
+        table = pq.read_table(path, columns=columns)
         if (table.schema.metadata or {}).get(b"graftbench") == FORMAT:
             return table.to_pandas()
     return pd.DataFrame()

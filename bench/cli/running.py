@@ -154,11 +154,11 @@ def plan(matrix: MatrixName, store: StorePath = None, plugin: Plugins = [], stra
 @app.command()
 def status(store: Annotated[Path, typer.Argument(help="folder of a benchmark")]):
     """Show how the cells of a store ended."""
-    from ..rows import read_rows
+    from ..rows import read_statuses
     from ..store import Store
 
     opened = Store(store)
-    rows = read_rows(opened)
+    rows = read_statuses(opened)
     _say(f"{opened.root}: {len(rows)} cells")
     if rows.empty:
         return

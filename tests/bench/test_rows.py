@@ -6,7 +6,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 from graftbench.bench.cell import Cell
-from graftbench.bench.rows import read_curves, read_rows
+from graftbench.bench.rows import read_curves, read_rows, read_statuses
 from graftbench.bench.store import Store, write_status
 
 KID = "kid@efficientnet-lite0-64"
@@ -61,6 +61,15 @@ def test_every_cell_asked_for_is_a_row_whatever_became_of_it(store):
     assert rows.status.to_dict() == {0: "ok", 1: "ok", 2: "failed", 3: "missing"}
     assert rows[KID].isna().to_dict() == {0: False, 1: False, 2: True, 3: True}
     assert len(read_curves(store)) == 4
+
+
+def test_statuses_are_the_same_from_the_cells_from_the_kept_rows_and_from_both(store):
+    wanted = ["failed", "missing", "ok", "ok"]
+    assert sorted(read_statuses(store).status) == wanted
+    read_rows(store)
+    assert sorted(read_statuses(store).status) == wanted
+    finish(store, 3, kid=0.7)
+    assert sorted(read_statuses(store).status) == ["failed", "ok", "ok", "ok"]
 
 
 def test_a_second_reading_opens_no_cell(store):
