@@ -166,7 +166,10 @@ def samples_images(trial: Trial) -> None:
 
 
 def can_be_taken_away(trial: Trial) -> None:
-    """The generator's weights fit ``empty_generator``, which then makes the same images, as an exported model must."""
+    """The generator's weights fit ``empty_generator``, which then makes the same images, as an exported model must.
+
+    The same but for one grey level: another memory layout of the weights rounds otherwise.
+    """
     strategy = trial.settled
     generator = trial.kind.empty_generator(trial.backbone)
     try:
@@ -176,7 +179,7 @@ def can_be_taken_away(trial: Trial) -> None:
     latents = torch.randn(SAMPLES, generator.latent_dim, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         images = to_uint8(generator.eval()(latents))
-    if not torch.equal(images, sample(strategy)):
+    if (images.int() - sample(strategy).int()).abs().max() > 1:
         raise Nonconformance("sample makes other images than the generator alone from standard normal latents")
 
 

@@ -1,6 +1,7 @@
 """What tests of whole runs share: a cache of their own, tiny matrices, and the command line as a user calls it."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,10 @@ TINY = {
     "budget": {"kimg": 0.2, "batch": 16},
     "evaluation": {"points": 2, "fakes": 24, "reals": 32},
 }
+
+
+# A test run in the background of a shell inherits an ignored Ctrl-C, and so would what it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

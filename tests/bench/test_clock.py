@@ -5,7 +5,8 @@ import json
 
 import pytest
 import torch
-from graftbench.bench import experiment, train
+from graftbench.bench import clock as training_clock
+from graftbench.bench import experiment
 from graftbench.bench.cell import Cell
 from graftbench.bench.metrics.evaluator import Evaluator
 from graftbench.strategies.scratch import Scratch
@@ -47,7 +48,7 @@ def clock(monkeypatch, tmp_path):
 
         return call
 
-    monkeypatch.setattr(train.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(training_clock.time, "perf_counter", lambda: now[0])
     monkeypatch.setattr(Scratch, "step", costing(1.0, Scratch.step))
     monkeypatch.setattr(Evaluator, "evaluate", costing(EVALUATION_SECONDS, Evaluator.evaluate))
     monkeypatch.setenv("GRAFTBENCH_CACHE", str(tmp_path / "cache"))

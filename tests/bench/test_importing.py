@@ -137,7 +137,11 @@ def test_the_prefix_of_cdc_checkpoints_is_stripped(checkpoint, tmp_path):
 def test_our_own_layout_makes_the_round_trip(name, tmp_path):
     backbone = make_backbone(name, 32, WIDTH)
     networks = {"generator": backbone.make_generator(), "discriminator": backbone.make_discriminator()}
-    tensors = {f"{role}.{key}": t for role, network in networks.items() for key, t in network.state_dict().items()}
+    tensors = {
+        f"{role}.{key}": tensor.contiguous()
+        for role, network in networks.items()
+        for key, tensor in network.state_dict().items()
+    }
     save_file(tensors, tmp_path / "source.safetensors")
     import_checkpoint(tmp_path / "source.safetensors", "safetensors", tmp_path / "out", "ffhq", backbone)
     source = load_source(tmp_path / "out")

@@ -91,6 +91,13 @@ class IgnoresItsSeed(FineTune):
 
 
 @dataclass
+class SamplesElsewhere(FineTune):
+    @torch.no_grad()
+    def sample(self, count, rng):
+        return to_uint8(self.average.module(1 + torch.randn(count, self.generator.latent_dim, generator=rng)))
+
+
+@dataclass
 class UnseededStart(FineTune):
     def make_discriminator(self):
         return self.setup.backbone.make_discriminator()
@@ -126,6 +133,7 @@ BROKEN = [
     (MovesNothing, "dcgan", "moves only what it says it trains"),
     (FloatImages, "dcgan", "samples images of the right shape and range"),
     (OneImage, "dcgan", "samples images of the right shape and range"),
+    (SamplesElsewhere, "dcgan", "can be taken away"),
     (IgnoresItsSeed, "dcgan", "samples respect their seed"),
     (UnseededStart, "dcgan", "starts equal for equal seeds"),
     (ForgetsOnResume, "dcgan", "resumes bit-exactly"),

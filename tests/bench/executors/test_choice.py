@@ -41,7 +41,7 @@ def test_the_staged_package_runs_without_the_checkout(tmp_path):
     staged = stage(tmp_path)
     assert staged == stage(tmp_path), "once for each state of the source"
     probe = (
-        f"import sys; sys.meta_path[:] = [f for f in sys.meta_path if f.__name__ in {KEPT}]; "
+        f"import sys; sys.meta_path[:] = [f for f in sys.meta_path if getattr(f, '__name__', None) in {KEPT}]; "
         f"sys.path.insert(0, {str(staged)!r}); import graftbench.bench.worker as w; "
         "from graftbench.bench.registries import strategies; print(w.__file__, len(strategies.names()))"
     )
