@@ -38,6 +38,12 @@ def block_name(block: tuple) -> str:
     return json.dumps([value.item() if isinstance(value, np.generic) else value for value in block])
 
 
+def block_words(group: pd.DataFrame) -> str:
+    """What a reader is told of a block: ``faces -> cats, 10 shots``."""
+    first = group.iloc[0]
+    return f"{first['source']} -> {first['target']}, {first['shots']} shots"
+
+
 def signed(values: ArrayLike, metric: str) -> np.ndarray:
     """The values turned so that lower is better. Raises ``UserError`` for a metric without a direction."""
     better = lower_is_better(metric)
@@ -78,12 +84,12 @@ def ladders(rows: pd.DataFrame, curves: pd.DataFrame, metric: str, reference: st
         keys = group.loc[(group["label"] == reference) & (group["status"] == "ok"), "key"]
         runs = curves[curves["key"].isin(keys)].dropna(subset=[metric])
         if runs.empty:
-            log.warning("no targets for %s: no finished run of %s", block, reference)
+            log.info("no convergence targets for %s: no finished run of %s", block_words(group), reference)
             continue
         by_run = runs.assign(value=signed(runs[metric], metric)).sort_values("kimg").groupby("key")["value"]
         start, best = float(by_run.first().median()), float(by_run.min().median())
         if best >= start:
-            log.warning("no targets for %s: %s never improves on its start", block, reference)
+            log.warning("no convergence targets for %s: %s never improves on its start", block_words(group), reference)
             continue
         found[block_name(block)] = climb(start, best, metric)
     return found

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from .plots.axes import metric_title
-from .plots.convergence import curve_means, reference_lines
+from .plots.bounds import bounds
+from .plots.convergence import curve_means
 from .settings import Setting, present, settings
 from .table import Table, Value
 
@@ -121,7 +122,7 @@ def _charts(setting: Setting, metric: str) -> list[dict[str, object]]:
     column = setting.metric(metric)
     if not present(setting.curves, [column, "kimg", "seconds"]):
         return []
-    means, lines = curve_means(setting, column, "seconds"), reference_lines(setting, metric)
+    means, lines = curve_means(setting, column, "seconds"), bounds(setting, metric)
     charts = []
     for target, group in means.groupby("target", sort=True):
         series = [

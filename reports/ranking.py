@@ -17,7 +17,7 @@ from .aggregates import block_means, complete_blocks, improvements, imputed, iqm
 from .columns import measured, rankable
 from .intervals import Interval
 from .power import Power, blocks_for_gap, plan_power, seeds_for_difference
-from .scores import Scores, strata
+from .scores import Scores, scored_blocks, strata
 from .significance import ALPHA, Pair, RankTest, Verdict, rank_blocks, rank_test
 from .standing import mean_rank_interval, probability_first
 
@@ -117,7 +117,8 @@ def rank(rows: pd.DataFrame, by: str = "kid", alpha: float = ALPHA) -> list[Rank
 
 
 def rank_scores(scores: Scores, alpha: float = ALPHA) -> Ranking:
-    """Rank the strategies of one stratum."""
+    """Rank the strategies of one stratum, on the blocks that hold any score."""
+    asked, scores = scores, scored_blocks(scores)
     means = block_means(scores)
     whole = complete_blocks(scores)
     worst = rank_test(means.T, scores.strategies, WORST, alpha)
@@ -134,7 +135,7 @@ def rank_scores(scores: Scores, alpha: float = ALPHA) -> Ranking:
                     mean_rank_complete=complete.mean_ranks.get(name),
                     probability_first=float(first[index]),
                     iqm=None if scaled is None else iqm_interval(scaled[index], scores.expected),
-                    missing=int(scores.missing[index].sum()),
+                    missing=int(asked.missing[index].sum()),
                 )
                 for index, name in enumerate(scores.strategies)
             ),
@@ -148,8 +149,8 @@ def rank_scores(scores: Scores, alpha: float = ALPHA) -> Ranking:
         stratum=scores.stratum,
         blocks=tuple(scores.block_name(index) for index in range(len(scores.blocks))),
         seeds=scores.seeds,
-        completeness=scores.completeness,
-        missing=tuple(describe(scores, place) for place in np.argwhere(scores.missing)),
+        completeness=asked.completeness,
+        missing=tuple(describe(asked, place) for place in np.argwhere(asked.missing)),
         alpha=alpha,
         scale=scale,
         standings=standings,
@@ -161,7 +162,7 @@ def rank_scores(scores: Scores, alpha: float = ALPHA) -> Ranking:
         complete=complete,
         power=plan_power(len(scores.strategies), len(scores.blocks), len(scores.seeds), alpha),
         references={name: average(values) for name, values in scores.references.items()},
-        notes=tuple(notes(scores, worst, complete)),
+        notes=tuple(notes(asked, scores, worst, complete)),
     )
 
 
@@ -213,13 +214,16 @@ def paired_differences(scores: Scores, first: str, second: str) -> list[np.ndarr
     return found
 
 
-def notes(scores: Scores, worst: RankTest, complete: RankTest) -> list[str]:
-    """What a reader must know before trusting the order."""
+def notes(asked: Scores, scores: Scores, worst: RankTest, complete: RankTest) -> list[str]:
+    """What a reader must know before trusting the order; ``asked`` holds the blocks without any score too."""
     stratum = ", ".join(f"{name} {value}" for name, value in scores.stratum.items())
     lines = [
         f"Ranked by {scores.metric} ({scores.column.direction}) among rows with {stratum}; others are ranked apart.",
         f"A block is one (source, target, shots): {len(scores.blocks)}; seeds are averaged inside it.",
     ]
+    empty = [asked.block_name(place) for place, block in enumerate(asked.blocks) if block not in scores.blocks]
+    if empty:
+        lines.append(f"Not ranked, since no strategy has a score there: {', '.join(empty)}.")
     targets = {(source, target) for source, target, _ in scores.blocks}
     if len(targets) < len(scores.blocks):
         lines.append(

@@ -5,7 +5,7 @@ metric with extractor. A *block* is one (source, target, shots); seeds are repet
 """
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -66,6 +66,21 @@ class Scores:
 
     def block_name(self, index: int) -> str:
         return block_name(self.blocks[index], self.blocks)
+
+
+def scored_blocks(scores: Scores) -> Scores:
+    """Without the blocks that hold no score of any strategy: they say nothing about an order."""
+    some = ~np.isnan(scores.values).all(axis=(0, 2))
+    if some.all() or not some.any():
+        return scores
+    return replace(
+        scores,
+        blocks=tuple(block for block, there in zip(scores.blocks, some, strict=True) if there),
+        values=scores.values[:, some],
+        expected=scores.expected[some],
+        references={name: values[some] for name, values in scores.references.items()},
+        floor=scores.floor[some],
+    )
 
 
 def block_name(block: Block, blocks: Collection[Block]) -> str:

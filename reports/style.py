@@ -13,6 +13,8 @@ from typing import Any
 
 import matplotlib
 
+from .fonts import families
+
 BLACK, GREY, BLUE, VERMILLION = "#000000", "#7f7f7f", "#0072b2", "#d55e00"
 GREEN, PURPLE, ORANGE, SKY, INDIGO = "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#332288"
 PALETTE = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, INDIGO)
@@ -128,7 +130,6 @@ def _number(name: str) -> int:
 
 
 SETTINGS: dict[str, Any] = {
-    "font.family": "DejaVu Sans",  # ships with matplotlib, so that every machine draws the same
     "font.size": 8,
     "axes.titlesize": 8.5,
     "axes.titleweight": "bold",
@@ -163,5 +164,5 @@ def theme() -> Iterator[None]:
     """Draw and save with the same settings whatever the user's matplotlibrc says."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update(SETTINGS)
+        matplotlib.rcParams.update(SETTINGS | {"font.family": families()})
         yield

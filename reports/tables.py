@@ -166,7 +166,10 @@ def table_notes(scores: Scores, column: Column, marks: np.ndarray, alpha: float)
     if scores.sizes:
         yield f"Measured on {scores.sizes}."
     yield f"Completeness: {scores.completeness}."
-    yield "Mean over seeds ± half of its 95 % interval (Student's, widened so that skewed scores are covered too)."
+    if scores.expected.sum(1).max(initial=0) < 2:
+        yield "One seed: no interval, and nothing can be told apart."
+    else:
+        yield "Mean over seeds ± half of its 95 % interval (Student's, widened so that skewed scores are covered too)."
     if (marks == "best").any():
         others = [words for mark, words in MARKS.items() if (marks == mark).any()] or ["none is tied with it"]
         yield (
@@ -175,7 +178,7 @@ def table_notes(scores: Scores, column: Column, marks: np.ndarray, alpha: float)
         )
     if (lost := np.argwhere(scores.missing)).size:
         kinds = sorted({scores.reasons[scores.strategies[i], scores.blocks[b], scores.seeds[s]] for i, b, s in lost})
-        yield f"Missing: {', '.join(kinds)}. A mean rank counts a missing cell as the worst score of its block."
+        yield f"Missing cells: {', '.join(kinds)}. A mean rank counts a missing cell as the worst score of its block."
 
 
 def parameter_tables(rows: pd.DataFrame) -> Iterator[Table]:

@@ -2,15 +2,13 @@
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 
 from ..settings import Setting, present
 from .axes import fit_to_means, log_ticks, metric_title, no_overlap, scale_for, short_title
+from .bounds import BOUNDS, EXPLAINED, bounds, mark_bounds
 from .figure import MOST_BANDS, Absent, Plot, arrange, legend, panels, plain
 from .means import mean_intervals
 
-FLOOR = {"color": "#555555", "linestyle": (0, (1, 1)), "linewidth": 1.0}
-CEILING = {"color": "#555555", "linestyle": (0, (6, 2)), "linewidth": 1.0}
 AXES = {"kimg": "training (kimg)", "seconds": "training time (s, evaluation excluded)"}
 
 
@@ -25,7 +23,7 @@ def convergence(setting: Setting, metric: str = "kid", against: str = "kimg") ->
     if not present(setting.curves, [column, against]):
         return Absent(name, title, f"no cell has a curve of {column}")
     data = curve_means(setting, column, against)
-    lines = reference_lines(setting, metric)
+    lines = bounds(setting, metric)
     figure, axes = panels(len(setting.targets))
     scale = scale_for(data["mean"].to_numpy())
     faint = 0.13 if data["label"].nunique() <= MOST_BANDS else 0.045
@@ -38,9 +36,9 @@ def convergence(setting: Setting, metric: str = "kid", against: str = "kimg") ->
             low = group["low"] if scale == "linear" else np.maximum(group["low"], group["mean"] / 4)
             each.fill_between(group["x"], low, group["high"], color=style.colour, alpha=faint, linewidth=0)
         each.set_yscale(scale)
-        _draw_lines(each, lines.loc[target], shown["mean"].min(), scale)
         near = [lines.loc[target, "ceiling"], lines.loc[target, "floor"] if scale == "linear" else np.nan]
         fit_to_means(each, shown["mean"].to_numpy(), near)
+        mark_bounds(each, lines.loc[target])
         each.set_title(plain(target))
         each.set_xlabel(AXES[against])
         if scale == "log":
@@ -49,13 +47,13 @@ def convergence(setting: Setting, metric: str = "kid", against: str = "kimg") ->
     for each in axes:
         if each.get_subplotspec().is_first_col():
             each.set_ylabel(short_title(column))
-    legend(figure, looks, {"real vs. real (floor)": FLOOR, "unadapted source (ceiling)": CEILING})
+    legend(figure, looks, BOUNDS)
     arrange(figure)
     return Plot(
         name,
         title,
         f"{metric_title(column)} on held-out references against {AXES[against]}: mean and 95 % interval over seeds. "
-        f"Dotted: real against real, the floor; dashed: the unadapted source. {setting.title}; {setting.completeness}.",
+        f"{EXPLAINED} {setting.title}; {setting.completeness}.",
         _describe(data, setting, column),
         figure,
         data,
@@ -76,28 +74,6 @@ def curve_means(setting: Setting, column: str, against: str) -> pd.DataFrame:
         return found.rename(columns={"kimg": "x"})
     seconds = curves.groupby(by)["seconds"].mean().rename("x").reset_index()
     return found.merge(seconds, on=by)[["target", "label", "x", "mean", "low", "high", "n", "kimg"]]
-
-
-def reference_lines(setting: Setting, metric: str) -> pd.DataFrame:
-    """Per target: ``floor`` (mean of the real-against-real column) and ``ceiling`` (mean of source-only's cells)."""
-    column, floor = setting.metric(metric), setting.metric(f"floor_{metric}")
-    rows = setting.rows[setting.rows["status"] == "ok"]
-    found = pd.DataFrame(index=pd.Index(setting.targets, name="target"))
-    found["floor"] = rows.groupby("target")[floor].mean() if floor in rows else np.nan
-    source = rows[rows["strategy"] == "source-only"]
-    found["ceiling"] = source.groupby("target")[column].mean() if column in rows else np.nan
-    return found
-
-
-def _draw_lines(axes: Axes, lines: pd.Series, lowest: float, scale: str) -> None:
-    """Floor and ceiling; a floor far below every curve is written down instead, so that it flattens none."""
-    if np.isfinite(lines["ceiling"]):
-        axes.axhline(lines["ceiling"], zorder=1.5, **CEILING)
-    floor = lines["floor"]
-    if np.isfinite(floor) and scale == "log" and floor < lowest / 4:
-        axes.text(0.98, 0.02, f"floor {floor:.2g} ↓", transform=axes.transAxes, ha="right", fontsize=7, color="#555555")
-    elif np.isfinite(floor):
-        axes.axhline(floor, zorder=1.5, **FLOOR)
 
 
 def _describe(data: pd.DataFrame, setting: Setting, column: str) -> str:

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from ..aggregates import block_means, normalised, performance_profile
 from ..ranking import WORST
-from ..scores import Scores
+from ..scores import Scores, scored_blocks
 from ..settings import slug
 from ..significance import RankTest, rank_test
 from ..style import Look
@@ -20,6 +20,7 @@ THRESHOLDS = 81
 def profile(scores: Scores, looks: dict[str, Look], suffix: str = "") -> Plot | Absent:
     """Share of runs above each normalised score, per strategy."""
     name, title = _named("performance-profile", scores, suffix), "Performance profile"
+    asked, scores = scores, scored_blocks(scores)
     values, scale = normalised(scores)
     if values is None:
         return Absent(name, f"{title} ({metric_title(scores.metric, False)})", scale)
@@ -50,7 +51,7 @@ def profile(scores: Scores, looks: dict[str, Look], suffix: str = "") -> Plot | 
         f"{title} ({metric_title(scores.metric, False)})",
         f"Share of runs (targets and seeds) whose normalised {metric_title(scores.metric, False)} exceeds a threshold; "
         f"scale: {scale}. Missing cells count as the worst of their target; bands are pointwise 95 % Clopper-Pearson. "
-        f"{_stratum(scores)}; {scores.completeness}.",
+        f"{_stratum(scores)}; {asked.completeness}.",
         f"Line chart of {len(middle)} strategies; the highest median score is that of {best} ({middle[best]:.2f}).",
         figure,
         data,
@@ -63,6 +64,7 @@ def critical_difference(scores: Scores, looks: dict[str, Look], suffix: str = ""
     title = f"Critical-difference diagram ({metric_title(scores.metric, False)})"
     if len(scores.strategies) < 2:
         return Absent(name, title, "fewer than two strategies")
+    asked, scores = scores, scored_blocks(scores)
     test = rank_test(block_means(scores).T, scores.strategies, WORST)
     if not test.mean_ranks:
         return Absent(name, title, test.note)
@@ -79,7 +81,7 @@ def critical_difference(scores: Scores, looks: dict[str, Look], suffix: str = ""
         name,
         title,
         f"Mean rank over {test.blocks} blocks (targets and shots; seeds averaged inside), 1 is best; missing cells "
-        f"count as the worst. {bars} {_stratum(scores)}; {scores.completeness}.",
+        f"count as the worst. {bars} {_stratum(scores)}; {asked.completeness}.",
         "Strategies from best to worst mean rank: " + ", ".join(f"{n} {r:.2f}" for n, r in ranks.items()) + ".",
         figure,
         ranks.rename_axis("label").reset_index(),

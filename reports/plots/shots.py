@@ -4,6 +4,7 @@ import numpy as np
 
 from ..settings import Setting, present
 from .axes import fit_to_means, log_ticks, metric_title, no_overlap, scale_for, short_title
+from .bounds import BOUNDS, EXPLAINED, bounds, mark_bounds
 from .figure import MOST_BANDS, Absent, Plot, arrange, legend, panels, plain
 from .means import mean_intervals
 
@@ -20,7 +21,7 @@ def shots_quality(family: Setting, metric: str = "kid") -> Plot | Absent:
     faint = 0.13 if data["label"].nunique() <= MOST_BANDS else 0.045
     looks = family.looks(references=False)
     scale = scale_for(data["mean"].to_numpy())
-    places = sorted(data["shots"].unique())
+    places, lines = sorted(data["shots"].unique()), bounds(family, metric)
     for target, each in zip(family.targets, axes, strict=True):
         for label, group in data[data["target"] == target].groupby("label", sort=True):
             style = looks[label]
@@ -35,18 +36,19 @@ def shots_quality(family: Setting, metric: str = "kid") -> Plot | Absent:
             log_ticks(each.yaxis)
         each.set_xlim(min(places) / 1.2, max(places) * 1.2)
         fit_to_means(each, data.loc[data["target"] == target, "mean"].to_numpy())
+        mark_bounds(each, lines.loc[target])
         each.set_title(plain(target))
         each.set_xlabel("training images (shots)")
         if each.get_subplotspec().is_first_col():
             each.set_ylabel(short_title(column))
         no_overlap(each)
-    legend(figure, looks)
+    legend(figure, looks, BOUNDS)
     arrange(figure)
     return Plot(
         name,
         title,
         f"Final {metric_title(column)} against the number of training images: mean and 95 % interval over seeds. "
-        f"{family.title}; {family.completeness}.",
+        f"{EXPLAINED} {family.title}; {family.completeness}.",
         f"Line chart for {data['label'].nunique()} strategies at {', '.join(f'{place:g}' for place in places)} shots.",
         figure,
         data,

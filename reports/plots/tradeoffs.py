@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 
 from ..settings import Setting, present
 from .axes import log_ticks, metric_title, no_overlap, scale_for, short_title
+from .bounds import BOUNDS, EXPLAINED, bounds, mark_bounds
 from .figure import MOST_BANDS, Absent, Plot, arrange, legend, panels, plain
 from .means import mean_intervals
 
@@ -25,7 +26,7 @@ def pareto(setting: Setting, metric: str = "kid") -> Plot | Absent:
     for _, group in data.groupby("target"):
         data.loc[group.index, "on_front"] = _front(group)
     figure, axes = panels(len(setting.targets))
-    looks = setting.looks(references=False)
+    looks, lines = setting.looks(references=False), bounds(setting, metric)
     log_x, log_y = scale_for(data["x"].to_numpy()) == "log", scale_for(data["y"].to_numpy()) == "log"
     for target, each in zip(setting.targets, axes, strict=True):
         shown = data[data["target"] == target]
@@ -33,18 +34,19 @@ def pareto(setting: Setting, metric: str = "kid") -> Plot | Absent:
         front = shown[shown["on_front"]].sort_values("x")
         each.step(front["x"], front["y"], where="post", color="#888888", linewidth=1, zorder=1.5)
         _finish(each, log_x, log_y, plain(target))
+        mark_bounds(each, lines.loc[target])
         each.set_xlabel("training time (s) ↓")
         if each.get_subplotspec().is_first_col():
             each.set_ylabel(short_title(column))
-    legend(figure, looks, {"Pareto front": {"color": "#888888", "linewidth": 1}}, lines=False)
+    legend(figure, looks, {"Pareto front": {"color": "#888888", "linewidth": 1}} | BOUNDS, lines=False)
     arrange(figure)
     fronts = [f"{t}: {', '.join(g.loc[g['on_front'], 'label'])}" for t, g in data.groupby("target")]
     return Plot(
         name,
         title,
         f"Final {metric_title(column)} against training seconds (evaluation excluded): means over seeds with 95 % "
-        f"intervals. The grey line joins the strategies that no other beats in both. {setting.title}; "
-        f"{setting.completeness}.",
+        f"intervals. The grey line joins the strategies that no other beats in both. {EXPLAINED} "
+        f"{setting.title}; {setting.completeness}.",
         "Scatter plot. On the Pareto front: " + "; ".join(fronts[:4]) + ".",
         figure,
         data,

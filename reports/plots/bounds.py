@@ -1,0 +1,41 @@
+"""Floor (real against real) and ceiling (the unadapted source) of each target, for every plot of a metric."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from ..settings import Setting
+
+FLOOR = {"color": "#555555", "linestyle": (0, (1, 1)), "linewidth": 1.0}
+CEILING = {"color": "#555555", "linestyle": (0, (6, 2)), "linewidth": 1.0}
+BOUNDS = {"real vs. real (floor)": FLOOR, "unadapted source (ceiling)": CEILING}
+"""For legends."""
+EXPLAINED = "Dotted: real against real, the floor; dashed: the unadapted source."
+"""For captions."""
+
+
+def bounds(setting: Setting, metric: str) -> pd.DataFrame:
+    """Per target: ``floor`` (mean of the real-against-real column) and ``ceiling`` (mean of source-only's cells)."""
+    column, floor = setting.metric(metric), setting.metric(f"floor_{metric}")
+    rows = setting.rows[setting.rows["status"] == "ok"]
+    found = pd.DataFrame(index=pd.Index(setting.targets, name="target"))
+    found["floor"] = rows.groupby("target")[floor].mean() if floor in rows else np.nan
+    source = rows[rows["strategy"] == "source-only"]
+    found["ceiling"] = source.groupby("target")[column].mean() if column in rows else np.nan
+    return found
+
+
+def mark_bounds(axes: Axes, bounds: pd.Series) -> None:
+    """Draw both where the axis reaches them; one outside is written at the edge, so that it flattens no difference."""
+    low, high = sorted(axes.get_ylim())
+    for name, style in (("floor", FLOOR), ("ceiling", CEILING)):
+        value = float(bounds[name])
+        if low <= value <= high:
+            axes.axhline(value, zorder=1.5, **style)
+        elif np.isfinite(value):
+            place, arrow = (0.02, "↓") if value < low else (0.98, "↑")
+            edge = "bottom" if value < low else "top"
+            words = f"{name} {value:.2g} {arrow}"
+            axes.text(
+                0.98, place, words, transform=axes.transAxes, ha="right", va=edge, fontsize=7, color="#555555", zorder=4
+            )
