@@ -16,6 +16,10 @@ def stratum_slug(ranking_stratum: dict[str, object]) -> str:
     return slug(*ranking_stratum.values())
 
 
+def stratum_words(stratum: dict[str, object]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in stratum.items())
+
+
 def standings_table(ranking: Ranking) -> Table:
     """Strategies from best to worst with mean rank under both rules, P(first), IQM and missing cells."""
     body = tuple(
@@ -69,6 +73,7 @@ def neighbours_table(ranking: Ranking) -> Table:
         head=("better", "worse", "verdict", "P(improvement)", "more blocks", "more seeds"),
         body=tuple(neighbour_row(pair) for pair in ranking.neighbours),
         notes=(
+            f"Rows with {stratum_words(ranking.stratum)}.",
             f"Separated: Nemenyi p < {ranking.alpha:g}. Tied: complete agreement of the blocks on this order would have"
             " separated the pair. Untestable: not even that would.",
             "P(improvement): on the same target with the same seed, with its 95 % interval (ties count half).",

@@ -1,7 +1,7 @@
 """The whole report of a store: tables, figures and one page, from rows and curves alone."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -9,10 +9,10 @@ import pandas as pd
 from .catalogue import Pictures, drawings
 from .ladder import Ladder
 from .page import Page, write_page
-from .plots.figure import Absent, save
+from .plots.figure import METADATA, Absent, save
 from .published import published_tables
 from .style import theme
-from .tables import all_tables, write_tables
+from .tables import WRITERS, all_tables, write_tables
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +32,8 @@ def write_report(
 ) -> Path:
     """Write ``folder/index.html``, ``folder/tables/`` and ``folder/figures/``; returns the page's path.
 
+    Tables and figures of an earlier report that this one lacks are removed.
+
     The pictures are PNG files by cell key (see ``Pictures``), ``ladders`` the frozen convergence targets by metric
     column (made from these rows where missing), ``environment`` is shown as provenance (its ``packages`` folded). The
     same rows and pictures give the same bytes.
@@ -50,8 +52,18 @@ def write_report(
     page.tables = all_tables(rows, curves, ladders)
     if page.tables:
         page.tables["published"] = published_tables()
-    write_tables(page.tables, folder / "tables")
+    written = write_tables(page.tables, folder / "tables")
+    _remove_others(folder / "tables", written, WRITERS)
+    drawn = [path for _, _, files in page.figures for path in files.values()]
+    _remove_others(folder / "figures", drawn, (*METADATA, "csv"))
     path = folder / "index.html"
     write_page(page, path)
     log.info("wrote %s", path)
     return path
+
+
+def _remove_others(folder: Path, written: Collection[Path], endings: Collection[str]) -> None:
+    """What an earlier report left here and this one does not give would be taken for current."""
+    for ending in endings:
+        for path in set(folder.glob(f"*.{ending}")) - set(written):
+            path.unlink()

@@ -197,7 +197,10 @@ def parameter_tables(rows: pd.DataFrame) -> Iterator[Table]:
             (str(label), str(strategy), settings_text(str(params)), str(augment), int(line.targets), int(line.cells))
             for (label, strategy, params, augment), line in zip(lines.index, lines.itertuples(), strict=True)
         ),
-        notes=("Set in the matrix, or chosen on the validation split where the matrix asks for tuning.",),
+        notes=(
+            "Set in the matrix, or chosen on the validation split where the matrix asks for tuning.",
+            f"Protocol: {', '.join(sorted(ran['protocol'].astype(str).unique()))}.",
+        ),
     )
 
 

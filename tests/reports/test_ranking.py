@@ -153,3 +153,17 @@ def test_always_first_on_three_targets_is_not_certainly_first():
     found = mean_rank_interval(np.array([1.0, 1.0, 1.0]), 5)
     assert found.low == 1.0
     assert found.high > 1.5
+
+
+def test_a_block_without_any_score_changes_no_number_and_is_named():
+    rows = golden()
+    rows.loc[rows["label"] == "source-only", KID] = 5.0
+    rows[f"floor_{KID}"] = 1.0
+    asked = rows[rows["target"] == "t"].assign(target="u", status="missing", **{KID: np.nan})
+    (before,), (after,) = rank(rows), rank(pd.concat([rows, asked.assign(key=asked["key"] + "u")]))
+    assert after.worst == before.worst
+    assert after.power == before.power
+    assert [each.iqm for each in after.standings] == [each.iqm for each in before.standings]
+    assert [each.missing for each in after.standings] == [2, 2, 2]
+    assert after.completeness == "12 of 18 cells, 6 missing"
+    assert any("no strategy has a score there: u" in note for note in after.notes)

@@ -6,6 +6,8 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from graftbench.reports.plots.shots import shots_quality
+from graftbench.reports.plots.tradeoffs import pareto
 from graftbench.reports.report import write_report
 from graftbench.reports.settings import settings, slug
 from PIL import Image
@@ -102,3 +104,26 @@ def test_different_names_never_share_a_file():
 def test_reporting_imports_no_torch():
     code = "import sys, graftbench.reports.report; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_what_an_earlier_report_left_is_removed(tmp_path):
+    rows, curves = synthetic(["scratch", "finetune"], 1, 2)
+    write_report(rows, curves, tmp_path)
+    before = {path.name for path in (tmp_path / "tables").iterdir()}
+    write_report(rows.assign(protocol="literature"), curves, tmp_path)
+    after = {path.name for path in (tmp_path / "tables").iterdir()}
+    assert any("held-out" in name for name in before)
+    assert [name for name in after if "held-out" in name] == []
+    assert (tmp_path / "figures" / "pareto-kid.png").is_file()
+    write_report(rows.drop(columns="train_seconds"), curves, tmp_path)
+    assert list((tmp_path / "figures").glob("pareto-kid*")) == []
+
+
+def test_floor_and_ceiling_stand_on_every_plot_of_a_metric_even_far_outside_its_range():
+    rows, curves = synthetic(["scratch", "finetune"], 1, 2)
+    rows = pd.concat([rows, rows.assign(shots=100, key=rows["key"] + "x")])
+    (setting, _), (family,) = settings(rows, curves), settings(rows, curves, across_shots=True)
+    for plot in (pareto(setting), shots_quality(family)):
+        words = [text.get_text() for text in plot.figure.axes[0].texts]
+        assert any(each.startswith("floor 0.001") for each in words)
+        assert any(each.startswith("ceiling 0.") for each in words)

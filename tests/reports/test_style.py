@@ -1,12 +1,17 @@
 """The looks of strategies."""
 
 import itertools
+import re
 import subprocess
 import sys
 
 import pytest
+from fontTools.ttLib import TTFont
 from graftbench.bench.registries import strategies
-from graftbench.reports.style import FIXED, FREE, LINES, MARKERS, PALETTE, look
+from graftbench.reports.fonts import families
+from graftbench.reports.style import FIXED, FREE, LINES, MARKERS, PALETTE, look, theme
+from matplotlib import font_manager
+from matplotlib.figure import Figure
 
 
 def luminance(colour):
@@ -70,3 +75,20 @@ def test_no_two_colours_fall_together_for_the_colour_blind(matrix):
     for first, second in itertools.combinations(PALETTE, 2):
         apart = max(abs(a - b) for a, b in zip(simulate(first, matrix), simulate(second, matrix), strict=True))
         assert apart > 0.07, (first, second)
+
+
+def test_figures_use_the_cut_typeface_and_the_whole_one_for_other_signs():
+    cut, whole = (TTFont(font_manager.findfont(name, fallback_to_default=False)) for name in families())
+    assert set(cut.getBestCmap()) < set(whole.getBestCmap())
+    assert {ord(each) for each in "AZaz09é↓↑→±≈–…μ"} <= set(cut.getBestCmap())
+    assert cut["name"].getDebugName(6) == "DejaVuSansLatin"
+    assert "kern" in cut
+
+
+def test_a_pdf_shows_signs_that_the_cut_lacks(tmp_path):
+    with theme():
+        figure = Figure()
+        figure.text(0.1, 0.5, "Ж ▲")
+        figure.savefig(tmp_path / "x.pdf")
+    named = set(re.findall(rb"/FontName /[A-Z]+\+(\w+)", (tmp_path / "x.pdf").read_bytes()))
+    assert b"DejaVuSans" in named

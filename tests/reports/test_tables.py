@@ -198,3 +198,15 @@ def test_latex_compiles(hostile, tmp_path):
     assert done.returncode == 0, done.stdout.decode(errors="replace")[-2000:]
     assert (tmp_path / "tables.pdf").stat().st_size > 10_000
     assert "Overfull" not in done.stdout.decode(errors="replace")
+
+
+def test_one_seed_is_said_to_have_no_interval():
+    notes = " ".join(kid_table(synthetic(3, 2, 1)[0]).notes)
+    assert "One seed: no interval" in notes
+    assert "± half" not in notes
+
+
+def test_every_table_of_the_literatures_protocol_says_so():
+    rows, curves = synthetic(3, 2, 2)
+    tables = [table for group in all_tables(rows.assign(protocol="literature"), curves).values() for table in group]
+    assert [table.name for table in tables if "literature" not in " ".join(table.notes)] == []
