@@ -54,6 +54,21 @@ def bundle(
 
 
 @app.command()
+def readme(
+    file: Annotated[
+        Path, typer.Argument(help="the README with the markers <!-- results --> and <!-- /results -->")
+    ] = Path("README.md"),
+    results: Annotated[Path, typer.Option("--bundle", help="the results bundle")] = BUNDLE,
+):
+    """Put the table of a results bundle into the README."""
+    from ...reports.bundle import read_bundle
+    from ...reports.readme import update_readme
+
+    update_readme(file, read_bundle(results))
+    print(f"{file}: results of {results}")
+
+
+@app.command()
 def figures(
     results: Annotated[Path | None, typer.Option("--bundle", help="another bundle than the file names")] = None,
     spec: Annotated[Path | None, typer.Option(help="another list than reports/figures.yaml")] = None,

@@ -1,0 +1,35 @@
+"""The results of a bundle as a section of the README, between two markers."""
+
+from pathlib import Path
+
+from ..bench.errors import UserError
+from .bundle import Bundle
+from .formats import to_markdown
+from .tables import subject_tables
+
+BEGIN, END = "<!-- results -->", "<!-- /results -->"
+
+
+def results_section(bundle: Bundle) -> str:
+    """The bundle's first table of quality (KID) in Markdown, with where it comes from."""
+    table = next(subject_tables(bundle.rows, "quality"))
+    machine = ", ".join(sorted(bundle.rows["hardware"].dropna().unique()))
+    made = f"commit {str(bundle.environment.get('commit', ''))[:10]} on {machine}"
+    return (
+        f"{to_markdown(table).strip()}\n\nFrom `reports/results/` ({made}); `graftbench readme` remakes this section."
+    )
+
+
+def with_results(readme: str, section: str) -> str:
+    """``readme`` with ``section`` between its markers. Raises ``UserError`` if it has no markers."""
+    before, begin, rest = readme.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise UserError(f"the README has no place for results: put {BEGIN} and {END} on lines of their own")
+    return f"{before}{BEGIN}\n{section}\n{END}{after}"
+
+
+def update_readme(path: Path, bundle: Bundle) -> None:
+    """Put the bundle's results into the file."""
+    text = path.read_text(encoding="utf-8")
+    path.write_text(with_results(text, results_section(bundle)), encoding="utf-8")
