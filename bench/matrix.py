@@ -2,22 +2,33 @@
 
 import dataclasses
 import itertools
+import math
 import typing
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from ..datasets.pairs import is_pair, parse_pair
 from .errors import UserError, nearest
 from .registries import augmentations, backbones, domains, extractors, strategies
 
 SHIPPED = Path(__file__).parent / "matrices"
+MOST_SEEDS = 10_000
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_value(cls, value: Any, info: ValidationInfo) -> Any:
+        """YAML's ``yes`` and ``true`` would count as the number 1."""
+        field = cls.model_fields[info.field_name or ""]
+        if field.annotation is not bool and any(isinstance(each, bool) for each in _as_list(value)):
+            raise ValueError("must not be true or false")
+        return value
 
 
 class BackboneChoice(_Section):
@@ -25,7 +36,7 @@ class BackboneChoice(_Section):
 
     name: str = "dcgan"
     resolution: int = Field(32, gt=0)
-    width: int = Field(32, gt=0)
+    width: int = Field(32, gt=0, le=4096)
 
 
 class SourceChoice(_Section):
@@ -89,7 +100,7 @@ class Matrix(_Section):
     shots: list[Annotated[int, Field(gt=0)]] = Field(min_length=1)
     seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1)
     strategies: list[StrategyChoice] = Field(min_length=1)
-    augment: list[str] = ["none"]
+    augment: list[str] = Field(["none"], min_length=1)
     optimisation: dict[str, Any] = {}
     tune: Tuning | None = None
     budget: Budget
@@ -105,6 +116,13 @@ class Matrix(_Section):
     memory_gb: float | None = Field(None, gt=0)
     """A cell that takes more main memory is stopped and recorded as ``out-of-memory``; its share of the machine (nine
     tenths, divided by the cells side by side) if left out."""
+
+    @field_validator("name")
+    @classmethod
+    def _folder_name(cls, value: str) -> str:
+        if value.strip() in ("", ".", "..") or set(value) & set("/\\\0"):
+            raise ValueError("must be a folder's name, without slashes: results go to runs/NAME")
+        return value
 
     @field_validator("backbone", mode="before")
     @classmethod
@@ -129,7 +147,11 @@ class Matrix(_Section):
     @field_validator("seeds", mode="before")
     @classmethod
     def _seed_count(cls, value: Any) -> Any:
-        return list(range(value)) if isinstance(value, int) and not isinstance(value, bool) else value
+        if isinstance(value, bool) or not isinstance(value, int):
+            return value
+        if not 1 <= value <= MOST_SEEDS:
+            raise ValueError(f"give a number from 1 to {MOST_SEEDS}, or a list of seeds")
+        return list(range(value))
 
     @field_validator("strategies", mode="before")
     @classmethod
@@ -169,7 +191,10 @@ class Matrix(_Section):
         found = []
         for choice in self.strategies:
             params = check_params(choice.name, choice.params)
-            grid = [values if isinstance(values, list) else [values] for values in params.values()]
+            grid = [_as_list(values) for values in params.values()]
+            for param, values in zip(params, grid, strict=True):
+                if not values:
+                    raise UserError(f"{choice.name}.{param} is an empty list; give a value or a list of values")
             found += [(choice.name, dict(zip(params, point, strict=True))) for point in itertools.product(*grid)]
         return found
 
@@ -192,6 +217,8 @@ def load_matrix(name: str) -> Matrix:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    except RecursionError:
+        raise UserError(f"{path}: nested too deeply for a matrix") from None
     if not isinstance(content, dict):
         raise UserError(f"{path}: must be a mapping with keys such as targets, strategies, budget")
     return parse_matrix({"name": path.stem, **content}, str(path))
@@ -207,7 +234,11 @@ def parse_matrix(content: dict[str, Any], where: str) -> Matrix:
         if first["type"] == "extra_forbidden":
             known = _known_keys(first["loc"])
             raise UserError(f"{where}: unknown key {place!r}; {nearest(str(first['loc'][-1]), known)}") from error
-        raise UserError(f"{where}: {place}: {first['msg']} (got {first['input']!r:.80})") from error
+        if first["type"] == "missing":
+            raise UserError(f"{where}: the key {place!r} is missing") from error
+        message = first["msg"].removeprefix("Value error, ").partition(" or instance of ")[0]
+        message = message.replace("a valid dictionary", "a mapping").replace("a valid list", "a list")
+        raise UserError(f"{where}: {place}: {message} (got {first['input']!r:.80})") from error
     except UserError as error:
         raise UserError(f"{where}: {error}") from error
 
@@ -238,17 +269,30 @@ def check_params(strategy: str, params: dict[str, Any]) -> dict[str, Any]:
         if name not in fields:
             raise UserError(f"strategy {strategy!r} has no hyper-parameter {name!r}; {nearest(name, fields)}")
         expected = typing.get_type_hints(kind)[name]
-        values = [_of_type(v, expected, f"{strategy}.{name}") for v in _as_list(value)]
+        values = [check_type(v, expected, f"{strategy}.{name}") for v in _as_list(value)]
         choices = fields[name].metadata.get("choices")
         if choices and isinstance(choices[0], str) and set(values) - set(choices):
             raise UserError(f"{strategy}.{name} is one of {', '.join(choices)}, not {value!r}")
+        low = fields[name].metadata.get("low")
+        if low is None and choices and not isinstance(choices[0], str):
+            low = min(choices)
+        least = None if low is None else 1 if expected is int and low >= 1 else 0 if low >= 0 else None
+        if least is not None and any(v is not None and v < least for v in values):
+            raise UserError(f"{strategy}.{name} must be at least {least}, not {value!r}")
         checked[name] = values if isinstance(value, list) else values[0]
     return checked
 
 
-def _of_type(value: Any, expected: Any, where: str) -> Any:
-    if expected is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+def check_type(value: Any, expected: Any, where: str) -> Any:
+    """The value as the declared type; raises ``UserError`` for another one, and for NaN and infinity."""
+    if expected is float:
+        try:
+            number = math.nan if isinstance(value, bool) else float(value)  # YAML reads 1e-3 as a word
+        except (TypeError, ValueError):
+            number = math.nan
+        if not math.isfinite(number):
+            raise UserError(f"{where} must be a finite number, not {value!r}")
+        return number
     kinds = typing.get_args(expected) or (expected,)
     classes = tuple(type(k) if not isinstance(k, type) else k for k in kinds)
     if not isinstance(value, classes) or (isinstance(value, bool) and bool not in classes):

@@ -1,13 +1,15 @@
 """From a matrix to the cells it asks for, with every mistake found before anything is trained."""
 
 import dataclasses
+import json
+import typing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from .cell import Cell
 from .errors import UserError, nearest
-from .matrix import Matrix, SourceChoice, Target
+from .matrix import Matrix, SourceChoice, Target, check_type
 from .registries import augmentations, strategies
 from .source import SourceSpec, find_source, read_spec, source_sha256
 
@@ -36,6 +38,8 @@ def plan_matrix(matrix: Matrix) -> Plan:
     for name in matrix.optimisation:
         if name not in known:
             raise UserError(f"optimisation has no setting {name!r}; {nearest(name, known)}")
+        _check_setting(name, matrix.optimisation[name], typing.get_type_hints(type(backbone.defaults))[name])
+    _refuse_repeats(matrix)
     for target in matrix.targets:
         domain = under_protocol(open_domain(target.domain), matrix.evaluation.protocol)
         available, wanted = domain.sizes()["shots"], max(matrix.shots_of(target))
@@ -51,6 +55,32 @@ def plan_matrix(matrix: Matrix) -> Plan:
     if len(set(keys)) != len(keys):
         raise UserError("the matrix names the same cell twice; remove the repeated strategy, target, shots or seed")
     return plan
+
+
+def _check_setting(name: str, value: Any, expected: Any) -> None:
+    """Refuse an optimiser setting of another type, or below zero."""
+    kinds = typing.get_args(expected) or (expected,)
+    values = value if isinstance(value, list | tuple) else [value]
+    if len(values) != len(kinds):
+        raise UserError(f"optimisation.{name} must be {len(kinds)} numbers, not {value!r}")
+    for each, kind in zip(values, kinds, strict=True):
+        if check_type(each, kind, f"optimisation.{name}") < 0:
+            raise UserError(f"optimisation.{name} must not be negative, but is {value!r}")
+
+
+def _refuse_repeats(matrix: Matrix) -> None:
+    """Before anything is trained: the cells that wait for a source model are not known by their keys yet."""
+    asked: dict[str, list[Any]] = {
+        "strategy": [(name, json.dumps(params, sort_keys=True)) for name, params in matrix.variants()],
+        "augmentation": list(matrix.augment),
+        "target or number of shots": [
+            (t.domain, matrix.source_of(t), shots) for t in matrix.targets for shots in matrix.shots_of(t)
+        ],
+        "seed": list(matrix.seeds),
+    }
+    for what, values in asked.items():
+        if len(set(values)) < len(values):
+            raise UserError(f"the matrix names the same cell twice; remove the repeated {what}")
 
 
 def _augmentations(matrix: Matrix, name: str, kind: Any, plan: Plan) -> list[str]:

@@ -1,26 +1,57 @@
 """Files given with ``--plugin``: a user's own strategies, domains, backbones, augmentations and extractors."""
 
+import traceback
 from collections.abc import Iterable
 from pathlib import Path
 
 from .errors import UserError
 from .registries import augmentations, backbones, domains, extractors, strategies
-from .registry import Entry
+from .registry import Entry, import_file
 
 
 def load_plugins(paths: Iterable[Path]) -> list[Entry]:
-    """Announce the components of each file; they run with the user's rights when they are asked for.
+    """Announce the components of each file and import it; they run with the user's rights.
 
-    Raises ``UserError`` for a file that is not there, is no Python, or registers nothing.
+    Raises ``UserError`` for a file that is not there, is no Python, cannot be imported, or registers nothing.
     """
     found: list[Entry] = []
     for path in paths:
         if not path.is_file():
             raise UserError(f"{path}: no such plug-in file")
-        entries = [
-            e for r in (strategies, domains, backbones, augmentations, extractors) for e in r.add_file(path.resolve())
-        ]
+        entries = _announced(path)
         if not entries:
             raise UserError(f'{path}: registers nothing; decorate a class with @register("its-name")')
+        _import(path, entries)
         found += entries
     return found
+
+
+def _announced(path: Path) -> list[Entry]:
+    registries = (strategies, domains, backbones, augmentations, extractors)
+    try:
+        found = [entry for registry in registries for entry in registry.add_file(path.resolve())]
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{path}: the name and citation of @register must be written out as strings") from error
+    if any(not isinstance(entry.name, str) or not isinstance(entry.cite, str) for entry in found):
+        raise UserError(f"{path}: the name and citation of @register must be strings")
+    return found
+
+
+def _import(path: Path, entries: list[Entry]) -> None:
+    """Import the file now, so that what is wrong with it is said before anything runs."""
+    from ..strategies.base import Strategy
+
+    try:
+        import_file(path.resolve())
+    except UserError:
+        raise
+    except (Exception, SystemExit) as error:
+        frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path.resolve())]
+        line = f", line {frames[-1].lineno}" if frames else ""
+        said = " ".join(str(error).split()) or "no message"
+        raise UserError(f"{path}{line}: cannot be imported: {type(error).__name__}: {said}") from error
+    for entry in entries:
+        if strategies.entries().get(entry.name) == entry:
+            kind = strategies.get(entry.name)
+            if not (isinstance(kind, type) and issubclass(kind, Strategy)):
+                raise UserError(f"{path}: strategy {entry.name!r} is no subclass of graftbench.strategies.Strategy")

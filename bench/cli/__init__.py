@@ -8,6 +8,7 @@ import importlib
 import sys
 
 import typer
+from typer.exceptions import TyperException
 
 from ..errors import UserError
 
@@ -45,18 +46,39 @@ for subject in SUBJECTS:
     importlib.import_module(f"{__name__}.{subject}")
 
 
+UNWRITABLE = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.ENAMETOOLONG,
+)
+
+
 def main() -> None:
     """Run the command line. A ``UserError`` becomes one line on standard error and exit code 2.
 
-    So does a place that cannot be written: a full or read-only disk, or one that is somebody else's.
+    So does a command line that is none, and a place that cannot be written: a full or read-only disk, one that is
+    somebody else's, or one inside of a file.
     """
     try:
-        app()
+        code = app(standalone_mode=False)
+    except TyperException as error:
+        text = " ".join(error.format_message().split()).replace("Value error, ", "").rstrip(".")
+        if text:  # empty where no command was given and the help is shown
+            print(f"graftbench: {text}; see graftbench --help", file=sys.stderr)
+        raise SystemExit(error.exit_code) from None
+    except typer.Abort:
+        raise SystemExit(130) from None
     except UserError as error:
         print(f"graftbench: {error}", file=sys.stderr)
         raise SystemExit(2) from None
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM):
+        if error.errno not in UNWRITABLE:
             raise
         print(f"graftbench: {error.filename or 'output'}: {error.strerror}; what was stored is kept", file=sys.stderr)
         raise SystemExit(2) from None
+    raise SystemExit(code if isinstance(code, int) else 0)

@@ -53,10 +53,15 @@ def check_domain(name: str) -> None:
     from ...datasets.image_set import ImageSet
 
     domain = open_domain(name)
+    refuses = isinstance(domain, ImageSet) and domain.on_bad == "error"
+    if isinstance(domain, ImageSet):
+        domain.on_bad = "skip"  # unreadable files are what is to be shown
     print(f"{name}: {_sizes(domain)}")
     if isinstance(domain, ImageSet):
         for position, why in domain.survey.problems.items():
             print(f"  cannot be used: {domain.listed.names[position]} ({why})")
+        if refuses and domain.survey.problems:
+            print("  a run refuses this set as it is: mend or remove those files, or write folder:PATH?on_bad=skip")
         print(f"  exact duplicates left out: {domain.duplicates_of(domain.kept)}")
         leaks = domain.leaks()
         print(f"  near-duplicates across splits: {len(leaks)}")

@@ -84,8 +84,8 @@ def run(
         options=executor_option,
     )
     how = _How(execute, device, plugin, retry, processes, deterministic)
-    opened = Store(root, create=True)
     plan = plan_matrix(asked)
+    opened = Store(root, create=True)
     if plan.to_pretrain:
         _pretrain_missing(plan, asked, device)
         plan = plan_matrix(asked)
@@ -173,11 +173,11 @@ def pretrain(
     domain: Annotated[str, typer.Argument(help="source domain")],
     out: Annotated[Path | None, typer.Option(help="folder of the artefact; the cache if left out")] = None,
     backbone: str = "dcgan",
-    resolution: int = 32,
-    width: int = 32,
+    resolution: Annotated[int, typer.Option(min=1)] = 32,
+    width: Annotated[int, typer.Option(min=1, max=4096)] = 32,
     kimg: Annotated[float, typer.Option(help="thousand images shown")] = 100,
-    batch: int = 64,
-    seed: int = 0,
+    batch: Annotated[int, typer.Option(min=1)] = 64,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
     kind: Annotated[str, typer.Option(help="gan or vae")] = "gan",
     extractor: str = "efficientnet-lite0-64",
     device: Device = "auto",
@@ -189,6 +189,8 @@ def pretrain(
 
     if kind not in ("gan", "vae"):
         raise UserError(f"--kind is gan or vae, not {kind!r}")
+    if not 0 < kimg < float("inf"):
+        raise UserError(f"--kimg must be more than 0 and finite, not {kimg:g}")
     spec = SourceSpec(kind, backbone, resolution, width, domain, kimg, batch, seed)  # type: ignore[arg-type]
     _pretrain(spec, out or cache_root() / "sources" / spec.name, extractor, device)
 

@@ -41,6 +41,16 @@ def test_short_forms_mean_the_long_ones():
         ({"backbone": "dcgann"}, "unknown backbone 'dcgann'; did you mean 'dcgan'"),
         ({"evaluation": {"extractor": "inception"}}, "unknown feature extractor 'inception'"),
         ({"seeds": []}, "seeds: List should have at least 1 item"),
+        ({"seeds": 0}, "seeds: give a number from 1 to"),
+        ({"seeds": True}, "seeds: must not be true or false"),
+        ({"shots": True}, "shots: must not be true or false"),
+        ({"budget": {"kimg": 1, "batch": True}}, "budget.batch: must not be true or false"),
+        ({"budget": {"kimg": float("inf")}}, "budget.kimg: Input should be a finite number"),
+        ({"budget": {"kimg": float("nan")}}, "budget.kimg: Input should be"),
+        ({"budget": {}}, "the key 'budget.kimg' is missing"),
+        ({"augment": []}, "augment: List should have at least 1 item"),
+        ({"name": "../elsewhere"}, "name: must be a folder's name"),
+        ({"strategies": [3]}, "strategies.0: Input should be a mapping"),
     ],
 )
 def test_a_mistake_is_one_line_with_the_nearest_valid_word(changes, message):
@@ -53,11 +63,22 @@ def test_a_mistake_is_one_line_with_the_nearest_valid_word(changes, message):
     ("changes", "message"),
     [
         ({"strategies": [{"l2-sp": {"strenght": 1}}]}, "no hyper-parameter 'strenght'; did you mean 'strength'"),
-        ({"strategies": [{"l2-sp": {"strength": "much"}}]}, "l2-sp.strength must be float, not 'much'"),
+        ({"strategies": [{"l2-sp": {"strength": "much"}}]}, "l2-sp.strength must be a finite number, not 'much'"),
+        ({"strategies": [{"l2-sp": {"strength": True}}]}, "l2-sp.strength must be a finite number, not True"),
+        ({"strategies": [{"l2-sp": {"strength": float("nan")}}]}, "l2-sp.strength must be a finite number"),
+        ({"strategies": [{"l2-sp": {"strength": -1}}]}, "l2-sp.strength must be at least 0"),
+        ({"strategies": [{"l2-sp": {"strength": []}}]}, "l2-sp.strength is an empty list"),
+        ({"strategies": [{"lora": {"rank": 0}}]}, "lora.rank must be at least 1"),
         ({"shots": 10**7}, "'toycats' has .* images to draw shots from, not 10000000"),
         ({"backbone": {"resolution": 48}}, "'dcgan' has no resolution 48; it offers 32, 64"),
         ({"optimisation": {"generator_rl": 1}}, "no setting 'generator_rl'; did you mean 'generator_lr'"),
-        ({"strategies": ["scratch", "scratch"]}, "names the same cell twice"),
+        ({"optimisation": {"generator_lr": "fast"}}, "optimisation.generator_lr must be a finite number, not 'fast'"),
+        ({"optimisation": {"generator_lr": -1}}, "optimisation.generator_lr must not be negative"),
+        ({"optimisation": {"betas": 0.5}}, "optimisation.betas must be 2 numbers"),
+        ({"strategies": ["scratch", "scratch"]}, "names the same cell twice; remove the repeated strategy"),
+        ({"strategies": [{"l2-sp": {"strength": [0.1, 0.1]}}]}, "remove the repeated strategy"),
+        ({"strategies": ["finetune"], "seeds": [1, 1]}, "remove the repeated seed"),
+        ({"strategies": ["finetune"], "shots": [5, 5]}, "remove the repeated target or number of shots"),
     ],
 )
 def test_what_cannot_run_is_found_at_plan_time(changes, message):
@@ -80,6 +101,17 @@ def test_files_are_read_by_path_and_shipped_ones_by_name(tmp_path):
         load_matrix("quik")
     with pytest.raises(UserError, match="no such file"):
         load_matrix(str(tmp_path / "absent.yaml"))
-    path.write_text("a: [1,")
-    with pytest.raises(UserError, match="not valid YAML"):
-        load_matrix(str(path))
+    for content, message in {
+        "a: [1,": "not valid YAML",
+        "": "must be a mapping",
+        "- a": "must be a mapping",
+        "a: " + "[" * 3000 + "]" * 3000: "nested too deeply",
+    }.items():
+        path.write_text(content)
+        with pytest.raises(UserError, match=message):
+            load_matrix(str(path))
+
+
+def test_a_number_in_scientific_notation_is_a_number_though_yaml_reads_a_word():
+    matrix = parse(strategies=[{"l2-sp": yaml.safe_load("strength: 1e-3")}])
+    assert matrix.variants() == [("l2-sp", {"strength": 0.001})]

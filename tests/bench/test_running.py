@@ -142,6 +142,12 @@ def test_each_way_to_fail_is_a_row_with_its_reason_and_the_others_complete(graft
         (["run", "tiny.yaml", "--store", "tiny.yaml"], "is a file; a store is a folder"),
         (["run", "tiny.yaml", "--device", "cuda:99"], "cuda"),
         (["run", "tiny.yaml", "--plugin", "absent.py"], "absent.py: no such plug-in file"),
+        (["run", "tiny.yaml", "--store", "tiny.yaml/inside"], "tiny.yaml/inside/cells: Not a directory"),
+        (["run", "tiny.yaml", "--jobs", "0"], "--jobs"),
+        (["run"], "Missing argument 'matrix'"),
+        (["runn"], "Did you mean 'run'?"),
+        (["pretrain", "toyfaces", "--kimg", "-1"], "--kimg must be more than 0"),
+        (["pretrain", "toyfaces", "--batch", "0"], "--batch"),
         (["status", "nowhere"], "nowhere: no benchmark is stored here"),
         (["plan", "shots.yaml"], "images to draw shots from, not 99999999"),
     ],
@@ -153,6 +159,25 @@ def test_a_users_mistake_is_one_line_and_exit_code_2(graftbench, matrix_file, ar
     assert result.returncode == 2, result.stdout + result.stderr
     assert message in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1 and "Traceback" not in result.stderr
+
+
+def test_a_matrix_with_a_mistake_leaves_no_store_behind(graftbench, matrix_file, tmp_path):
+    assert graftbench("run", matrix_file(shots=99999999)).returncode == 2
+    assert not (tmp_path / "runs").exists()
+
+
+def test_check_shows_the_files_of_a_folder_that_a_run_refuses(graftbench, tmp_path):
+    import numpy as np
+    from PIL import Image
+
+    (tmp_path / "photos").mkdir()
+    draws = np.random.default_rng(0)
+    for number in range(12):
+        Image.fromarray(draws.integers(0, 255, (8, 8, 3), dtype=np.uint8)).save(tmp_path / f"photos/{number}.png")
+    (tmp_path / "photos/bad.png").write_bytes(b"no image")
+    shown = graftbench("check", "folder:photos")
+    assert shown.returncode == 0, shown.stderr
+    assert "cannot be used: bad.png (not an image)" in shown.stdout and "on_bad=skip" in shown.stdout
 
 
 def test_status_counts_what_became_of_the_cells(graftbench, matrix_file, tmp_path):
