@@ -39,7 +39,8 @@ class Power:
     def sentences(self) -> list[str]:
         """For `graftbench plan` and under each ranking."""
         lines = [
-            f"{self.strategies} strategies on {self.blocks} blocks (source, target, shots), {self.seeds} seeds each.",
+            f"{self.strategies} strategies on {self.blocks} blocks (source, target, shots), "
+            f"{self.seeds} seed{'' if self.seeds == 1 else 's'} each.",
             f"Smallest attainable p: Friedman {self.friedman_floor:.2g}, Nemenyi {self.nemenyi_floor:.2g},"
             f" Holm {self.holm_floor:.2g}.",
         ]

@@ -134,7 +134,9 @@ def rank_scores(scores: Scores, alpha: float = ALPHA) -> Ranking:
                     mean_rank=mean_rank_interval(ranks[:, index], len(scores.strategies)),
                     mean_rank_complete=complete.mean_ranks.get(name),
                     probability_first=float(first[index]),
-                    iqm=None if scaled is None else iqm_interval(scaled[index], scores.expected),
+                    iqm=None
+                    if scaled is None or np.isnan(scores.values[index]).all()
+                    else iqm_interval(scaled[index], scores.expected),
                     missing=int(asked.missing[index].sum()),
                 )
                 for index, name in enumerate(scores.strategies)

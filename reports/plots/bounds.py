@@ -28,14 +28,14 @@ def bounds(setting: Setting, metric: str) -> pd.DataFrame:
 def mark_bounds(axes: Axes, bounds: pd.Series) -> None:
     """Draw both where the axis reaches them; one outside is written at the edge, so that it flattens no difference."""
     low, high = sorted(axes.get_ylim())
+    outside: dict[str, list[str]] = {"↓": [], "↑": []}
     for name, style in (("floor", FLOOR), ("ceiling", CEILING)):
         value = float(bounds[name])
         if low <= value <= high:
             axes.axhline(value, zorder=1.5, **style)
         elif np.isfinite(value):
-            place, arrow = (0.02, "↓") if value < low else (0.98, "↑")
-            edge = "bottom" if value < low else "top"
-            words = f"{name} {value:.2g} {arrow}"
-            axes.text(
-                0.98, place, words, transform=axes.transAxes, ha="right", va=edge, fontsize=7, color="#555555", zorder=4
-            )
+            outside["↓" if value < low else "↑"].append(f"{name} {value:.2g}")
+    for arrow, place, edge in (("↓", 0.02, "bottom"), ("↑", 0.98, "top")):
+        if outside[arrow]:
+            words = f"{', '.join(outside[arrow])} {arrow}"
+            axes.text(0.98, place, words, transform=axes.transAxes, ha="right", va=edge, fontsize=7, color="#555555")

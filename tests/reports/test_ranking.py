@@ -91,6 +91,7 @@ def test_a_strategy_that_always_fails_is_last_and_nothing_is_nan():
     assert ranking.order[-1] == "finetune"
     assert ranking.complete.blocks == 0
     assert "no block is left" in ranking.complete.note
+    assert ranking.standings[-1].iqm is None
     json.loads(ranking.to_json())
 
 

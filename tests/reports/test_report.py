@@ -6,10 +6,12 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from graftbench.reports.plots.bounds import mark_bounds
 from graftbench.reports.plots.shots import shots_quality
 from graftbench.reports.plots.tradeoffs import pareto
 from graftbench.reports.report import write_report
 from graftbench.reports.settings import settings, slug
+from matplotlib.figure import Figure
 from PIL import Image
 from synthetic import synthetic
 
@@ -127,3 +129,10 @@ def test_floor_and_ceiling_stand_on_every_plot_of_a_metric_even_far_outside_its_
         words = [text.get_text() for text in plot.figure.axes[0].texts]
         assert any(each.startswith("floor 0.001") for each in words)
         assert any(each.startswith("ceiling 0.") for each in words)
+
+
+def test_floor_and_ceiling_outside_on_the_same_side_share_one_line():
+    axes = Figure().subplots()
+    axes.set_ylim(10, 20)
+    mark_bounds(axes, pd.Series({"floor": 0.5, "ceiling": 8.8}))
+    assert [text.get_text() for text in axes.texts] == ["floor 0.5, ceiling 8.8 ↓"]
