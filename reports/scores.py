@@ -70,7 +70,7 @@ class Scores:
 
 def scored_blocks(scores: Scores) -> Scores:
     """Without the blocks that hold no score of any strategy: they say nothing about an order."""
-    some = ~np.isnan(scores.values).all(axis=(0, 2))
+    some = np.asarray(~np.isnan(scores.values).all(axis=(0, 2)))
     if some.all() or not some.any():
         return scores
     return replace(
