@@ -38,7 +38,10 @@ class Store:
         if self.root.exists() and not self.root.is_dir():
             raise UserError(f"{self.root}: is a file; a store is a folder")
         if create:
-            self.cells.mkdir(parents=True, exist_ok=True)
+            try:
+                self.cells.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise UserError(f"{self.root}: cannot be made ({error.strerror}); give --store a folder") from error
         elif not self.cells.is_dir():
             raise UserError(f"{self.root}: no benchmark is stored here; `graftbench run` makes one")
 

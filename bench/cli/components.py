@@ -1,12 +1,15 @@
 """``graftbench list``: what is registered."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..registries import augmentations, backbones, domains, extractors, strategies
 from . import app
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 class Kind(StrEnum):
@@ -30,7 +33,6 @@ REGISTRIES = {
 @app.command("list")
 def list_components(kind: Annotated[Kind | None, typer.Argument(help="what to list; everything if left out")] = None):
     """Show the registered components: name, one-line summary, citation."""
-    from rich.console import Console
     from rich.table import Table
 
     from ...datasets.overview import overview
@@ -45,11 +47,10 @@ def list_components(kind: Annotated[Kind | None, typer.Argument(help="what to li
             table.add_column(column, no_wrap=column in ("name", *more))
         for entry in REGISTRIES[each].entries().values():
             table.add_row(entry.name, *(overview(entry) if more else ()), entry.summary, entry.cite)
-        Console().print(table)
+        _console().print(table)
 
 
 def _list_pairs() -> None:
-    from rich.console import Console
     from rich.table import Table
 
     from ...datasets.pairs import usual_pairs
@@ -57,4 +58,12 @@ def _list_pairs() -> None:
     table = Table("target", "public source model", "numbers in", title="pairs", title_justify="left", box=None)
     for pair in usual_pairs().values():
         table.add_row(str(pair), pair.checkpoint, pair.used_by)
-    Console().print(table)
+    _console().print(table)
+
+
+def _console() -> "Console":
+    """As wide as the terminal; into a pipe or file, wide enough that no name is cut."""
+    from rich.console import Console
+
+    console = Console()
+    return console if console.is_terminal else Console(width=1000)
