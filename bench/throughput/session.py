@@ -53,7 +53,9 @@ def run_suite(
         *("--workload", workload, "--rounds", str(rounds)),
         *("--strategies", ",".join(strategies), "--backbones", ",".join(backbones)),
     ]
-    environment = os.environ | {
+    # Started from a test run, it would take itself for a part of that, and pytest-benchmark would measure nothing.
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    environment = inherited | {
         "OMP_NUM_THREADS": str(threads),
         "MKL_NUM_THREADS": str(threads),
         "OMP_WAIT_POLICY": "passive",
