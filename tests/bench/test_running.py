@@ -142,7 +142,7 @@ def test_each_way_to_fail_is_a_row_with_its_reason_and_the_others_complete(graft
         (["run", "tiny.yaml", "--store", "tiny.yaml"], "is a file; a store is a folder"),
         (["run", "tiny.yaml", "--device", "cuda:99"], "cuda"),
         (["run", "tiny.yaml", "--plugin", "absent.py"], "absent.py: no such plug-in file"),
-        (["run", "tiny.yaml", "--store", "tiny.yaml/inside"], "tiny.yaml/inside/cells: Not a directory"),
+        (["run", "tiny.yaml", "--store", "tiny.yaml/inside"], "tiny.yaml/inside: cannot be made"),
         (["run", "tiny.yaml", "--jobs", "0"], "--jobs"),
         (["run"], "Missing argument 'matrix'"),
         (["runn"], "Did you mean 'run'?"),

@@ -23,7 +23,16 @@ def results(runs, metric=KID, budget=4.0, seconds_per_kimg=2.0):
         key = f"{label}-{seed}"
         complete = values is not None and len(values) == 5 and np.isfinite(values).all()
         rows.append(
-            {"key": key, "target": "cats", "shots": 10, "strategy": label, "label": label, "seed": seed, "kimg": budget}
+            {
+                "key": key,
+                "source": "faces",
+                "target": "cats",
+                "shots": 10,
+                "strategy": label,
+                "label": label,
+                "seed": seed,
+                "kimg": budget,
+            }
             | {"reference": False, "status": "ok" if complete else "diverged"}
         )
         for x, value in zip(np.linspace(0, budget, 5), values or [], strict=False):
@@ -178,6 +187,7 @@ def test_a_file_that_holds_no_targets_is_refused(tmp_path):
 
 
 def test_without_a_finished_reference_there_are_no_targets(caplog):
+    caplog.set_level("INFO")
     rows, curves = results({("finetune", 0): [1.0, np.nan], ("other", 0): [1.0, 0.5, 0.4, 0.3, 0.2]})
     assert ladders(rows, curves, KID) == {}
     assert "no finished run of finetune" in caplog.text
