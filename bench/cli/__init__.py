@@ -30,6 +30,7 @@ SUBJECTS = (
     "components",
     "data",
     "doctor",
+    "pretraining",
     "ranking",
     "reporting",
     "running",

@@ -1,4 +1,4 @@
-"""``graftbench pretrain``, ``plan``, ``run`` and ``status``: making a benchmark."""
+"""``graftbench plan``, ``run`` and ``status``: making a benchmark."""
 
 import shlex
 import signal
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import app
+from .pretraining import Device, train_missing
 
 if TYPE_CHECKING:
     from ..cell import Cell
@@ -24,7 +25,6 @@ MatrixName = Annotated[str, typer.Argument(help="a shipped matrix (quick, cpu, â
 StorePath = Annotated[Path | None, typer.Option("--store", help="folder of the results; runs/<matrix> if left out")]
 Plugins = Annotated[list[Path], typer.Option("--plugin", help="a Python file that registers your own components")]
 Only = Annotated[list[str], typer.Option("--strategy", help="this strategy instead of the matrix's (repeatable)")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N")]
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def run(
     plan = plan_matrix(asked)
     opened = Store(root, create=True)
     if plan.to_pretrain:
-        _pretrain_missing(plan, asked, device)
+        train_missing(plan.to_pretrain, asked.evaluation.extractor, device)
         plan = plan_matrix(asked)
     if asked.tune:
         plan = _tune(how, opened, asked, plan)
@@ -166,33 +166,6 @@ def status(store: Annotated[Path, typer.Argument(help="folder of a benchmark")])
         _say(f"  {name}: {count}")
     for row in rows[~rows["status"].isin(["ok", "missing"])].to_dict("records"):
         _say(f"  {row['key']} {row['status']}: {row['reason']}")
-
-
-@app.command()
-def pretrain(
-    domain: Annotated[str, typer.Argument(help="source domain")],
-    out: Annotated[Path | None, typer.Option(help="folder of the artefact; the cache if left out")] = None,
-    backbone: str = "dcgan",
-    resolution: Annotated[int, typer.Option(min=1)] = 32,
-    width: Annotated[int, typer.Option(min=1, max=4096)] = 32,
-    kimg: Annotated[float, typer.Option(help="thousand images shown")] = 100,
-    batch: Annotated[int, typer.Option(min=1)] = 64,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
-    kind: Annotated[str, typer.Option(help="gan or vae")] = "gan",
-    extractor: str = "efficientnet-lite0-64",
-    device: Device = "auto",
-):
-    """Train a source model, or go on with an interrupted training."""
-    from ..errors import UserError
-    from ..files import cache_root
-    from ..source import SourceSpec
-
-    if kind not in ("gan", "vae"):
-        raise UserError(f"--kind is gan or vae, not {kind!r}")
-    if not 0 < kimg < float("inf"):
-        raise UserError(f"--kimg must be more than 0 and finite, not {kimg:g}")
-    spec = SourceSpec(kind, backbone, resolution, width, domain, kimg, batch, seed)  # type: ignore[arg-type]
-    _pretrain(spec, out or cache_root() / "sources" / spec.name, extractor, device)
 
 
 def _load(name: str, only: list[str]) -> "Matrix":
@@ -308,33 +281,6 @@ def _say_tuning(plan: "Plan", trials: int, root: Path) -> "Plan":
 def _points_done(folder: Path) -> int:
     curve = folder / "curve.jsonl"
     return curve.read_bytes().count(b"\n") if curve.exists() else 0
-
-
-def _pretrain_missing(plan: "Plan", matrix: "Matrix", device: str) -> None:
-    from ..files import cache_root
-
-    for spec in plan.to_pretrain:
-        _say(f"the source model {spec.name} is neither shipped nor cached; training it first ({spec.kimg:g} kimg)")
-        _pretrain(spec, cache_root() / "sources" / spec.name, matrix.evaluation.extractor, device)
-
-
-def _pretrain(spec, folder: Path, extractor: str, device: str) -> None:
-    from ..devices import choose_device
-    from ..pretrain import pretrain as train_source
-    from ..source import holds
-
-    if holds(folder, spec):
-        _say(f"nothing to do: the source model is in {folder.resolve()}")
-        return
-    kid, fid = f"kid@{extractor}", f"fid@{extractor}"
-    train_source(
-        spec,
-        folder,
-        choose_device(device),
-        extractor,
-        lambda point: _say(f"  {point['kimg']:8.2f} kimg  KID {point[kid]:.4f}  FID {point[fid]:.1f}"),
-    )
-    _say(f"source model: {folder.resolve()}")
 
 
 def _say_notes(plan: "Plan") -> None:

@@ -1,0 +1,70 @@
+"""``graftbench pretrain``: training source models."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from . import app
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..source import SourceSpec
+
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N")]
+
+
+@app.command()
+def pretrain(
+    domain: Annotated[str, typer.Argument(help="source domain")],
+    out: Annotated[Path | None, typer.Option(help="folder of the artefact; the cache if left out")] = None,
+    backbone: str = "dcgan",
+    resolution: Annotated[int, typer.Option(min=1)] = 32,
+    width: Annotated[int, typer.Option(min=1, max=4096)] = 32,
+    kimg: Annotated[float, typer.Option(help="thousand images shown")] = 100,
+    batch: Annotated[int, typer.Option(min=1)] = 64,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    kind: Annotated[str, typer.Option(help="gan or vae")] = "gan",
+    extractor: str = "efficientnet-lite0-64",
+    device: Device = "auto",
+):
+    """Train a source model, or go on with an interrupted training."""
+    from ..errors import UserError
+    from ..files import cache_root
+    from ..source import SourceSpec
+
+    if kind not in ("gan", "vae"):
+        raise UserError(f"--kind is gan or vae, not {kind!r}")
+    if not 0 < kimg < float("inf"):
+        raise UserError(f"--kimg must be more than 0 and finite, not {kimg:g}")
+    spec = SourceSpec(kind, backbone, resolution, width, domain, kimg, batch, seed)  # type: ignore[arg-type]
+    _train(spec, out or cache_root() / "sources" / spec.name, extractor, device)
+
+
+def train_missing(specs: "Iterable[SourceSpec]", extractor: str, device: str) -> None:
+    """Train the source models that a matrix needs and that are neither shipped nor cached."""
+    from ..files import cache_root
+
+    for spec in specs:
+        print(f"{spec.name} is neither shipped nor cached; training it first ({spec.kimg:g} kimg)", flush=True)
+        _train(spec, cache_root() / "sources" / spec.name, extractor, device)
+
+
+def _train(spec: "SourceSpec", folder: Path, extractor: str, device: str) -> None:
+    from ..devices import choose_device
+    from ..pretrain import pretrain as train_source
+    from ..source import holds
+
+    if holds(folder, spec):
+        print(f"nothing to do: the source model is in {folder.resolve()}", flush=True)
+        return
+    kid, fid = f"kid@{extractor}", f"fid@{extractor}"
+    train_source(
+        spec,
+        folder,
+        choose_device(device),
+        extractor,
+        lambda point: print(f"  {point['kimg']:8.2f} kimg  KID {point[kid]:.4f}  FID {point[fid]:.1f}", flush=True),
+    )
+    print(f"source model: {folder.resolve()}", flush=True)
