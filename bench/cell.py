@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
 from .digest import source_digest
@@ -52,13 +52,12 @@ class Cell:
     @property
     def key(self) -> str:
         """Sixteen hexadecimal digits, the name of the cell's folder."""
-        return hashlib.sha256(self.canonical().encode()).hexdigest()[:16]
+        return _hash(vars(self))
 
     @property
     def place(self) -> str:
         """The same for all cells of one place in the matrix, whatever code and source weights they ran with."""
-        anywhere = replace(self, digest="", source_sha256="")
-        return hashlib.sha256(anywhere.canonical().encode()).hexdigest()[:16]
+        return _hash({**vars(self), "digest": "", "source_sha256": ""})
 
     @property
     def label(self) -> str:
@@ -71,8 +70,17 @@ class Cell:
 
     def canonical(self) -> str:
         """The specification as JSON with sorted keys, equal for equal cells."""
-        return json.dumps(asdict(self), sort_keys=True)
+        return _canonical(vars(self))
 
     @classmethod
     def from_json(cls, text: str) -> Self:
         return cls(**json.loads(text))
+
+
+def _canonical(fields: dict[str, Any]) -> str:
+    # Of ``vars``: ``dataclasses.asdict`` copies every value, which took most of the time to read a large store.
+    return json.dumps(fields, sort_keys=True)
+
+
+def _hash(fields: dict[str, Any]) -> str:
+    return hashlib.sha256(_canonical(fields).encode()).hexdigest()[:16]

@@ -1,0 +1,36 @@
+"""A cell's key is made from its specification alone, and stays what it was: stored results are found by it."""
+
+import dataclasses
+import json
+
+from finished import a_cell
+from graftbench.bench.cell import Cell
+
+RICH = a_cell(
+    3,
+    target="folder:/data/été",
+    strategy="l2-sp",
+    params={"strength": 0.01, "freeze": [4, 8], "rate": None},
+    tuned=["strength"],
+    domain_options={"nested": {"b": 1, "a": (1, 2)}},
+    optimisation={"betas": [0.0, 0.99]},
+    digest="0123456789abcdef",
+)
+
+
+def test_keys_and_places_are_those_of_cells_stored_earlier():
+    assert (a_cell().key, a_cell().place) == ("426aaa3b2a294b76", "426aaa3b2a294b76")
+    assert (RICH.key, RICH.place) == ("83374416e4aa572f", "0fbe95dcb7c7bdbb")
+
+
+def test_a_cell_read_back_is_the_same_cell():
+    assert Cell.from_json(RICH.canonical()).key == RICH.key
+
+
+def test_the_specification_has_every_field():
+    assert set(json.loads(RICH.canonical())) == {field.name for field in dataclasses.fields(Cell)}
+
+
+def test_a_place_is_the_same_with_other_code_and_weights_and_no_other_change():
+    assert dataclasses.replace(RICH, digest="other", source_sha256="other").place == RICH.place
+    assert dataclasses.replace(RICH, seed=4).place != RICH.place
