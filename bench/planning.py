@@ -41,6 +41,7 @@ def plan_matrix(matrix: Matrix) -> Plan:
         _check_setting(name, matrix.optimisation[name], typing.get_type_hints(type(backbone.defaults))[name])
     _refuse_repeats(matrix)
     for target in matrix.targets:
+        open_domain(matrix.source_of(target).domain)
         domain = under_protocol(open_domain(target.domain), matrix.evaluation.protocol)
         available, wanted = domain.sizes()["shots"], max(matrix.shots_of(target))
         if wanted > available:

@@ -1,5 +1,6 @@
 """Image domains, one file per family."""
 
+from ..bench.errors import UserError
 from ..bench.registries import domains
 from .base import SPLITS, About, Domain, Split
 from .protocol import Protocol, evaluation_images, reportable, under_protocol
@@ -9,8 +10,17 @@ register = domains.register
 
 
 def open_domain(name: str) -> Domain:
-    """The domain called ``name``: a registered name, or ``family:argument`` such as ``folder:/my/photos``."""
-    return domains.get(name.partition(":")[0])(name)
+    """The domain called ``name``: a registered name, or ``family:option`` such as ``folder:/my/photos``.
+
+    Raises ``UserError`` for an unknown name, and for an option that the family does not take or cannot use.
+    """
+    family, colon, option = name.partition(":")
+    domain = domains.get(family)(name)
+    if colon and not domain.option:
+        raise UserError(f"domain {name!r}: {family} takes nothing after a colon; write {family}")
+    if colon and not option:
+        raise UserError(f"domain {name!r}: nothing follows the colon; write {family}:{domain.option}")
+    return domain
 
 
 __all__ = [

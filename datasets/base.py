@@ -38,6 +38,8 @@ class Domain(ABC):
     name: str
     about: About
     channels: ClassVar[int] = 3
+    option: str = ""
+    """What may follow a colon in its name, for messages (``CLASS``, ``PATH``); empty where nothing may."""
     resize: object = "none"
     """How its files are brought to the asked resolution, for tables; ``none`` where nothing is resized."""
 

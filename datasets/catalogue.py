@@ -45,6 +45,8 @@ class Facts:
     """What a person does there."""
     layout: str = ""
     """``train-test-class`` where the folders say part and class."""
+    classes: tuple[str, ...] = ()
+    """Names of its classes by number, where a publisher states them; otherwise they are known once it is here."""
     dataset: str = ""
     """OWNER/NAME on the Hugging Face hub."""
 

@@ -1,7 +1,7 @@
 """A collection of images before anything is decoded: a folder, a zip, a list, or the arrays of a known set."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -90,13 +90,22 @@ def choose_classes(images: Collection, name: str) -> Collection:
         return images
     if images.classes is None:
         raise UserError(f"domain {name!r}: {name.partition(':')[0]} has no classes to choose from")
-    known = dict.fromkeys(images.classes)
-    wanted = asked if asked in known else asked.removeprefix("not-")
-    if wanted not in known:
-        raise UserError(f"domain {name!r}: unknown class {wanted!r}; {nearest(wanted, known)}")
+    wanted = check_class(name, dict.fromkeys(images.classes))
     positions = [i for i, each in enumerate(images.classes) if (each == wanted) == (asked == wanted)]
     chosen = select(images, positions)
     return replace(chosen, classes=None) if asked == wanted else chosen
+
+
+def check_class(name: str, known: Iterable[str]) -> str:
+    """The class that a domain's full name asks for, or asks to leave out; empty if it asks for none.
+
+    Raises ``UserError`` with the nearest names if it is not among the ``known``.
+    """
+    known, asked = list(known), name.partition(":")[2]
+    wanted = asked if asked in known else asked.removeprefix("not-")
+    if asked and wanted not in known:
+        raise UserError(f"domain {name!r}: unknown class {wanted!r}; {nearest(wanted, known)}")
+    return wanted
 
 
 def named_by_number(name: str, classes: Sequence[str]) -> str:

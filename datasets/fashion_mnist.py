@@ -9,7 +9,7 @@ import numpy as np
 from ..bench.errors import UserError
 from . import register
 from .base import About
-from .collection import Collection, choose_classes, from_array_on_demand, named_by_number
+from .collection import Collection, check_class, choose_classes, from_array_on_demand, named_by_number
 from .downloads import Report, download, downloads, no_report
 from .image_set import ImageSet
 from .listing import stamp_of
@@ -45,8 +45,11 @@ class FashionMNIST(ImageSet):
         how="downloaded",
     )
 
+    option = "CLASS or not-CLASS"
+
     def __init__(self, name: str):
         self.name = name
+        check_class(named_by_number(name, GARMENTS), GARMENTS)
 
     def present(self) -> bool:
         return self._folder() is not None

@@ -32,6 +32,8 @@ class Folder(ImageSet):
     which shows through transparent pixels and in letterbox bars.
     """
 
+    option = "PATH"
+
     def __init__(self, name: str):
         self.name = name
         place = name.partition(":")[2]

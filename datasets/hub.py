@@ -72,6 +72,8 @@ class HubSet(ImageSet):
 class AnyHubSet(HubSet):
     """Any image set on the Hugging Face hub that is stored as parquet: hub:OWNER/NAME."""
 
+    option = "OWNER/NAME"
+
     def __init__(self, name: str):
         dataset = name.partition(":")[2]
         if dataset.count("/") != 1:

@@ -28,6 +28,7 @@ class MNIST5k(ImageSet):
     digit), so that a source never trains on the reference of a target.
     """
 
+    option = "DIGIT or not-DIGIT"
     licence: ClassVar[str] = "CC BY-SA 3.0"
 
     def __init__(self, name: str):

@@ -12,7 +12,7 @@ from ..bench.errors import UserError
 from ..bench.files import cache_root
 from .base import About
 from .catalogue import Facts
-from .collection import Collection, choose_classes, from_array, named_by_number, select
+from .collection import Collection, check_class, choose_classes, from_array, named_by_number, select
 from .downloads import Report, no_report
 from .image_set import ImageSet
 from .listing import of_files
@@ -56,6 +56,14 @@ class TorchvisionSet(ImageSet):
     def __init__(self, name: str, facts: Facts):
         self.name = name
         self.facts = facts
+        self.option = "N%" if facts.name == "celeba" else "CLASS, not-CLASS or N%"
+        asked = name.partition(":")[2]
+        if asked.endswith("%"):
+            _share(name)
+        elif facts.name == "celeba" and asked:
+            raise UserError(f"domain {name!r}: {asked!r} is no share of the training images; celeba has no classes")
+        elif facts.classes:
+            check_class(named_by_number(name, facts.classes), facts.classes)
         self.about = About(facts.images, facts.licence, facts.homepage, facts.cite, "downloaded")
 
     def present(self) -> bool:
@@ -75,7 +83,7 @@ class TorchvisionSet(ImageSet):
         whole = READERS[self.facts.name](parts, self.resize.background, published_test=tests)
         asked = self.name.partition(":")[2]
         if asked.endswith("%"):
-            return _share_of_training(whole, self.name, asked)
+            return share_of_training(whole, self.name)
         return choose_classes(whole, named_by_number(self.name, _class_names(parts)))
 
     def _open(self, download: bool) -> list[Any]:
@@ -160,16 +168,22 @@ READERS: dict[str, Callable[..., Collection]] = {
 }
 
 
-def _share_of_training(whole: Collection, name: str, asked: str) -> Collection:
+def _share(name: str) -> int:
+    """The percentage that a domain's full name ends in. Raises ``UserError`` if it is none."""
+    asked = name.partition(":")[2]
+    if not asked[:-1].isdecimal() or not 0 < int(asked[:-1]) <= 100:
+        raise UserError(f"domain {name!r}: {asked!r} is no share of the training images; write 10% or 20%")
+    return int(asked[:-1])
+
+
+def share_of_training(whole: Collection, name: str) -> Collection:
     """That share of the training part, and all of the test part.
 
     ``10%`` and ``20%`` of CIFAR are the images that the DiffAugment experiments train on (Zhao et al. 2020,
     ``DiffAugment-biggan-cifar``: numpy's legacy generator, seed 0, drawn without replacement).
     """
-    if not asked[:-1].isdecimal() or not 0 < int(asked[:-1]) <= 100:
-        raise UserError(f"domain {name!r}: {asked!r} is no share of the training images; write 10% or 20%")
     tests = whole.published_test or [False] * len(whole)
     training = len(whole) - sum(tests)
-    count = training * int(asked[:-1]) // 100
+    count = training * _share(name) // 100
     chosen = set(np.random.RandomState(0).choice(training, count, replace=False).tolist())
     return select(whole, [i for i in range(len(whole)) if tests[i] or i in chosen])

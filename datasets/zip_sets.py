@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from ..bench.errors import UserError
 from .base import About
 from .catalogue import Facts
-from .collection import Collection, choose_classes, select
+from .collection import Collection, check_class, choose_classes, select
 from .downloads import Report, check_file, download, downloads, no_report
 from .image_set import ImageSet
 from .listing import list_images
@@ -22,6 +22,9 @@ class ZipSet(ImageSet):
     def __init__(self, name: str, facts: Facts):
         self.name = name
         self.facts = facts
+        self.option = "CLASS or not-CLASS" if facts.layout else ""
+        if facts.classes:
+            check_class(name, facts.classes)
         how = "downloaded" if facts.url else "by hand"
         self.about = About(facts.images, facts.licence, facts.homepage, facts.cite, how)
         self.path = downloads() / (facts.file or facts.url.rpartition("/")[2].partition("?")[0])

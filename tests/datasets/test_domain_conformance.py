@@ -12,6 +12,7 @@ from graftbench.datasets import SPLITS, draw_shots, open_domain
 NEEDS_AN_ARGUMENT = {"folder", "hub", "lsun"}
 """Families that are nothing without what follows the colon; they have tests of their own."""
 VARIANTS = ["mnist5k:3", "mnist5k:not-3"]
+WITHOUT_OPTIONS = [name for name in domains.names() if name not in NEEDS_AN_ARGUMENT and not open_domain(name).option]
 USERS_CACHE = os.environ.get("GRAFTBENCH_CACHE")
 MOST = 300
 """Images of each split that are looked at, so that large domains stay quick."""
@@ -134,6 +135,21 @@ def test_classes_label_each_image_where_there_are_any(domain):
         if labels is not None:
             assert labels.dtype == torch.int64
             assert labels.shape == (domain.sizes()[split],)
+
+
+@pytest.mark.parametrize("name", domains.names())
+@pytest.mark.parametrize("option", ["no such thing", ""])
+def test_what_follows_the_colon_is_used_or_refused_in_one_line(name, option):
+    with pytest.raises(UserError) as refusal:
+        open_domain(f"{name}:{option}").sizes()
+    assert "\n" not in str(refusal.value)
+    assert option in str(refusal.value) or "is not here" in str(refusal.value)  # some classes only the files know
+
+
+@pytest.mark.parametrize("name", WITHOUT_OPTIONS)
+def test_a_domain_without_options_refuses_one_before_its_images_are_here(name):
+    with pytest.raises(UserError, match=f"'{name}:x': {name} takes nothing after a colon; write {name}"):
+        open_domain(f"{name}:x")
 
 
 def _family(domain):
