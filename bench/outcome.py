@@ -74,7 +74,7 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_bytes().decode()
     except FileNotFoundError:
         raise UserError(f"{path}: is missing; `graftbench verify` shows all that is damaged") from None
     except UnicodeDecodeError as error:

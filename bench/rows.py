@@ -156,7 +156,8 @@ def _keep(frame: pd.DataFrame, path: Path) -> None:
 
 
 def _row(folder: Path) -> dict[str, Any]:
-    cell = Cell.from_json((folder / "spec.json").read_text(encoding="utf-8"))
+    spec = folder / "spec.json"
+    cell = Cell.from_json(spec.read_bytes().decode())
     status = read_status(folder)
     measured = read_json(folder / "final.json") if status["status"] == "ok" else {}
     return {
@@ -180,7 +181,7 @@ def _row(folder: Path) -> dict[str, Any]:
         "precision": cell.precision,
         "digest": cell.digest,
         "place": cell.place,
-        "asked": (folder / "spec.json").stat().st_mtime_ns,
+        "asked": spec.stat().st_mtime_ns,
         **_tuning(folder),
         **status,
         **measured,
