@@ -29,6 +29,7 @@ from .errors import UserError
 from .files import cache_root, replacing, write_atomically, write_json
 from .interpolation import interpolate
 from .metrics.evaluator import Evaluator
+from .metrics.lpips import find_lpips
 from .numerics import autocast, numerical_settings
 from .pictures import reference_grid, write_grid
 from .registries import extractors, strategies
@@ -150,7 +151,8 @@ def build_evaluator(cell: Cell, shots: Tensor, references: Path, device: torch.d
         if not path.exists():
             write_grid(path, images[:GRID_IMAGES])
     extractor = extractors.get(cell.extractor)(cell.extractor, device=device)
-    return Evaluator(extractor, shots, reference, validation, cell.fakes, cache_root() / "features")
+    cache = cache_root() / "features"
+    return Evaluator(extractor, shots, reference, validation, cell.fakes, cache, find_lpips(device))
 
 
 def evaluation_fakes(strategy: Strategy, cell: Cell, device: torch.device) -> Tensor:

@@ -59,6 +59,8 @@ COLUMNS = {
         metric_column("vendi", "diversity", low=0),
         metric_column("intra_diversity", "diversity", low=0),
         metric_column("occupied_clusters", "diversity", low=0),
+        metric_column("intra_lpips", "diversity", low=0),
+        metric_column("lpips_clusters", "diversity", low=0),
         metric_column("d1_d2", "memorisation", low=0, high=1),
         metric_column("authenticity", "memorisation", low=0, high=1),
         metric_column("kid_shots", "memorisation"),

@@ -14,6 +14,7 @@ def doctor():
     from ..devices import choose_device, cpu_name
     from ..environment import commit
     from ..files import cache_root
+    from ..metrics.lpips import lpips_obstacle
     from ..metrics.usable import obstacles
 
     print(f"device      {choose_device('auto')}: {cpu_name()}, {torch.get_num_threads()} threads")
@@ -33,3 +34,4 @@ def doctor():
     print("feature extractors")
     for name, obstacle in obstacles().items():
         print(f"  {name:<23} {obstacle or 'usable'}")
+    print(f"intra-cluster LPIPS       {lpips_obstacle() or 'measured beside the cosine distance'}")

@@ -1,9 +1,12 @@
 """How varied the fakes are, without any reference images beyond the shots."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
 from .checks import check_features, check_set
+from .lpips import Lpips
 
 VENDI_IMAGES = 500
 CLUSTER_MEMBERS = 50
@@ -31,16 +34,31 @@ def intra_cluster(fake: Tensor, shots: Tensor, members: int = CLUSTER_MEMBERS) -
     """
     check_features("intra-cluster diversity", shots, fake, at_least=1)
     fake, shots = _directions(fake), _directions(shots)
-    nearest = (fake @ shots.T).argmax(1)
-    spreads = []
-    for shot in range(len(shots)):
-        cluster = fake[nearest == shot][:members]
-        n = len(cluster)
-        if n >= 2:
-            similarity = ((cluster @ cluster.T).sum() - cluster.square().sum()) / (n * (n - 1))
-            spreads.append(float(1 - similarity))
-    mean = sum(spreads) / len(spreads) if spreads else float("nan")
-    return mean, int(nearest.unique().numel())
+
+    def spread(chosen: Tensor) -> float:
+        cluster, n = fake[chosen], len(chosen)
+        return float(1 - ((cluster @ cluster.T).sum() - cluster.square().sum()) / (n * (n - 1)))
+
+    return _over_clusters((fake @ shots.T).argmax(1), spread, members)
+
+
+def intra_lpips(fakes: Tensor, shots: Tensor, lpips: Lpips, members: int = CLUSTER_MEMBERS) -> tuple[float, int]:
+    """The same as Ojha et al. have it: of images, uint8 N x 3 x R x R, with LPIPS as the distance throughout."""
+
+    def spread(chosen: Tensor) -> float:
+        n, cluster = len(chosen), fakes[chosen.to(fakes.device)]
+        pairs = lpips.distances(cluster, cluster)
+        return float((pairs.sum() - pairs.trace()) / (n * (n - 1)))
+
+    return _over_clusters(lpips.distances(fakes, shots).argmin(1), spread, members)
+
+
+def _over_clusters(nearest: Tensor, spread: Callable[[Tensor], float], members: int) -> tuple[float, int]:
+    """Mean ``spread`` (of indices of fakes) over the clusters of two or more; ``nearest`` is each fake's shot."""
+    occupied = nearest.unique()
+    clusters = [(nearest == shot).nonzero()[:members, 0] for shot in occupied]
+    spreads = [spread(chosen) for chosen in clusters if len(chosen) >= 2]
+    return sum(spreads) / len(spreads) if spreads else float("nan"), len(occupied)
 
 
 def _directions(features: Tensor) -> Tensor:

@@ -13,9 +13,10 @@ from ..seeds import seed_for
 from . import fid, kid, prdc
 from .cache import cached_tensor
 from .checks import check_set
-from .diversity import intra_cluster, vendi
+from .diversity import intra_cluster, intra_lpips, vendi
 from .extractor import FeatureExtractor
 from .fitted import Fitted
+from .lpips import Lpips
 from .memorisation import authenticity, nearest_shot_ratio
 
 SMALLEST_SET = prdc.DENSITY_NEIGHBOURS + 1
@@ -27,7 +28,8 @@ class Evaluator:
 
     ``shots``, ``reference`` and ``validation`` are uint8 images N x 3 x R x R of one resolution; ``fakes`` is how many
     fakes each evaluation will bring. Features of the real images are computed once and kept in ``cache_dir`` (if
-    given) under the hash of images, weights and resize. Raises ``UserError`` for sizes that differ and for too few
+    given) under the hash of images, weights and resize. With ``lpips``, intra-cluster diversity is measured by it too,
+    in columns of its own. Raises ``UserError`` for sizes that differ and for too few
     images.
     """
 
@@ -39,9 +41,12 @@ class Evaluator:
         validation: Tensor,
         fakes: int,
         cache_dir: Path | None = None,
+        lpips: Lpips | None = None,
     ):
         self.extractor = extractor
         self.cache_dir = cache_dir
+        self.lpips = lpips
+        self.shot_images = shots
         self.resolution = tuple(reference.shape[2:])
         self.fakes = fakes
         for what, count in (("the reference split", len(reference)), ("the validation split", len(validation)),
@@ -66,6 +71,8 @@ class Evaluator:
         found["d1_d2"] = nearest_shot_ratio(fake.features, self.shots.features)
         if full:
             found |= self._full(fake)
+            if self.lpips is not None:
+                found["intra_lpips"], found["lpips_clusters"] = intra_lpips(fakes, self.shot_images, self.lpips)
         named = {f"{name}@{self.extractor.name}": float(value) for name, value in found.items()}
         return named | {"n_real": len(self.reference), "n_fake": len(fake)}
 

@@ -73,6 +73,15 @@ ORIGINS = {
 }
 """By registered name, which is torch-fidelity's."""
 
+LPIPS = Origin(
+    "weights-vgg16-lpips.pth",
+    "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-vgg16-lpips.pth",
+    "",
+    0,
+    0,
+)
+"""The weights of the layers; LPIPS is no extractor, and needs those of ``vgg16`` too."""
+
 DINOV2_CODE = "facebookresearch_dinov2_main"
 
 
@@ -122,11 +131,11 @@ class FidelityExtractor(FeatureExtractor):
 
 
 def find_weights(name: str, given: Path | None = None) -> Path:
-    """The weights file of an extractor: ``given``, or in ``$GRAFTBENCH_WEIGHTS``, or in torch's cache.
+    """The weights file of an extractor, or of ``lpips``: ``given``, or in ``$GRAFTBENCH_WEIGHTS``, or in torch's cache.
 
     Raises ``UserError`` that says which file is missing, where to get it and where to put it.
     """
-    origin = ORIGINS[name]
+    origin = LPIPS if name == "lpips" else ORIGINS[name]
     if given is not None and not name.startswith("dinov2"):
         if not given.is_file():
             raise UserError(f"{given}: no such file (weights of {name}, from {origin.url})")

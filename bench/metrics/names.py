@@ -30,6 +30,14 @@ METRICS = {
         "intra-cluster diversity", "higher", "mean cosine distance between fakes that share their nearest shot"
     ),
     "occupied_clusters": Metric("occupied clusters", "higher", "shots that are the nearest shot of any fake", "shots"),
+    "intra_lpips": Metric(
+        "intra-cluster LPIPS",
+        "higher",
+        "mean LPIPS (VGG-16) between fakes that share their nearest shot by LPIPS; only where its weights are present",
+    ),
+    "lpips_clusters": Metric(
+        "occupied LPIPS clusters", "higher", "shots that are the nearest shot by LPIPS of any fake", "shots"
+    ),
     "d1_d2": Metric("d1/d2", "higher", "median distance to the nearest over the second-nearest shot; 0 for copies"),
     "authenticity": Metric(
         "authenticity", "higher", "share of fakes farther from their nearest shot than its own neighbour", "share"
