@@ -18,6 +18,7 @@ CATALOGUE = Path(__file__).with_name("catalogue.yaml")
 FAMILIES = {
     "zip": ("zip_sets", "ZipSet"),
     "hub": ("hub", "HubSet"),
+    "cifar": ("cifar", "CIFAR"),
     "torchvision": ("torchvision_sets", "TorchvisionSet"),
 }
 """Module and class that read each family's entries."""
@@ -39,6 +40,8 @@ class Facts:
     file: str = ""
     """Name of its file under ``downloads`` in the cache; the last part of ``url`` if left out."""
     sha256: str = ""
+    md5: str = ""
+    """What its publisher states of the file."""
     page: str = ""
     """Where a person finds the file."""
     by_hand: str = ""

@@ -12,16 +12,15 @@ from ..bench.errors import UserError
 from ..bench.files import cache_root
 from .base import About
 from .catalogue import Facts
-from .collection import Collection, check_class, choose_classes, from_array, named_by_number, select
+from .collection import Collection, check_class, choose_classes, from_array, named_by_number
 from .downloads import Report, no_report
 from .image_set import ImageSet
 from .listing import of_files
+from .sharing import check_share, is_share, share_of_training
 
 log = logging.getLogger(__name__)
 TRAIN_TEST = ({"train": True}, {"train": False})
 PARTS: dict[str, tuple[str, tuple[dict[str, Any], ...]]] = {
-    "cifar10": ("CIFAR10", TRAIN_TEST),
-    "cifar100": ("CIFAR100", TRAIN_TEST),
     "mnist": ("MNIST", TRAIN_TEST),
     "kmnist": ("KMNIST", TRAIN_TEST),
     "emnist": ("EMNIST", ({"split": "balanced", "train": True}, {"split": "balanced", "train": False})),
@@ -32,8 +31,6 @@ PARTS: dict[str, tuple[str, tuple[dict[str, Any], ...]]] = {
 }
 """torchvision's class, and the arguments of each part; the last part is the publisher's test part."""
 FOLDERS = {
-    "cifar10": "cifar-10-batches-py",
-    "cifar100": "cifar-100-python",
     "mnist": "MNIST/raw",
     "kmnist": "KMNIST/raw",
     "emnist": "EMNIST/raw",
@@ -58,8 +55,8 @@ class TorchvisionSet(ImageSet):
         self.facts = facts
         self.option = "N%" if facts.name == "celeba" else "CLASS, not-CLASS or N%"
         asked = name.partition(":")[2]
-        if asked.endswith("%"):
-            _share(name)
+        if is_share(name):
+            check_share(name)
         elif facts.name == "celeba" and asked:
             raise UserError(f"domain {name!r}: {asked!r} is no share of the training images; celeba has no classes")
         elif facts.classes:
@@ -81,9 +78,10 @@ class TorchvisionSet(ImageSet):
         parts = self._open(download=False)
         tests = [k == len(parts) - 1 for k, part in enumerate(parts) for _ in range(len(part))]
         whole = READERS[self.facts.name](parts, self.resize.background, published_test=tests)
-        asked = self.name.partition(":")[2]
-        if asked.endswith("%"):
+        if is_share(self.name):
             return share_of_training(whole, self.name)
+        if whole.classes is None:
+            return whole
         return choose_classes(whole, named_by_number(self.name, _class_names(parts)))
 
     def _open(self, download: bool) -> list[Any]:
@@ -154,8 +152,6 @@ def _celeba(parts: list[Any], background: tuple[int, int, int], **facts) -> Coll
 
 
 READERS: dict[str, Callable[..., Collection]] = {
-    "cifar10": _arrays(lambda data: data),
-    "cifar100": _arrays(lambda data: data),
     "mnist": _arrays(lambda data: data),
     "kmnist": _arrays(lambda data: data),
     "emnist": _arrays(
@@ -166,24 +162,3 @@ READERS: dict[str, Callable[..., Collection]] = {
     "oxford-pet": _files("_images"),
     "celeba": _celeba,
 }
-
-
-def _share(name: str) -> int:
-    """The percentage that a domain's full name ends in. Raises ``UserError`` if it is none."""
-    asked = name.partition(":")[2]
-    if not asked[:-1].isdecimal() or not 0 < int(asked[:-1]) <= 100:
-        raise UserError(f"domain {name!r}: {asked!r} is no share of the training images; write 10% or 20%")
-    return int(asked[:-1])
-
-
-def share_of_training(whole: Collection, name: str) -> Collection:
-    """That share of the training part, and all of the test part.
-
-    ``10%`` and ``20%`` of CIFAR are the images that the DiffAugment experiments train on (Zhao et al. 2020,
-    ``DiffAugment-biggan-cifar``: numpy's legacy generator, seed 0, drawn without replacement).
-    """
-    tests = whole.published_test or [False] * len(whole)
-    training = len(whole) - sum(tests)
-    count = training * _share(name) // 100
-    chosen = set(np.random.RandomState(0).choice(training, count, replace=False).tolist())
-    return select(whole, [i for i in range(len(whole)) if tests[i] or i in chosen])

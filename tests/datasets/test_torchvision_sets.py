@@ -1,7 +1,6 @@
 """Sets that torchvision reads, from small files in the publishers' layouts."""
 
 import hashlib
-import pickle
 
 import numpy as np
 import pytest
@@ -43,49 +42,6 @@ def test_emnist_letters_stand_upright():
     stored = np.frombuffer((folder / "emnist-balanced-test-images-idx3-ubyte").read_bytes(), np.uint8, offset=16)
     expected = torch.from_numpy(stored.reshape(-1, 28, 28).copy()).transpose(1, 2)
     assert torch.equal(open_domain("emnist").images("reference", 28)[:, 0], expected)
-
-
-@pytest.fixture
-def cifar(monkeypatch):
-    """CIFAR-10 with 20 images a batch; the stated MD5 sums are those of these files."""
-    folder = root() / "cifar-10-batches-py"
-    folder.mkdir(parents=True)
-    rng = np.random.default_rng(0)
-
-    def store(name: str, value) -> str:
-        data = pickle.dumps(value)
-        (folder / name).write_bytes(data)
-        return hashlib.md5(data).hexdigest()
-
-    def batch(name: str) -> list[str]:
-        pixels = rng.integers(0, 256, (20, 3072), np.uint8)
-        return [name, store(name, {"data": pixels, "labels": [i % 10 for i in range(20)]})]
-
-    kind = torchvision.datasets.CIFAR10
-    monkeypatch.setattr(kind, "train_list", [batch(f"data_batch_{i}") for i in range(1, 6)])
-    monkeypatch.setattr(kind, "test_list", [batch("test_batch")])
-    names = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
-    monkeypatch.setattr(kind, "meta", kind.meta | {"md5": store("batches.meta", {"label_names": names})})
-    return folder
-
-
-def test_a_tenth_of_cifar_is_the_literatures_choice(cifar):
-    domain = open_domain("cifar10:10%")
-    assert sum(domain.sizes().values()) == 10 + 20
-    chosen = np.random.RandomState(0).choice(100, 10, replace=False)
-    whole = open_domain("cifar10")
-    assert {domain.survey.hashes[i] for i in domain.splits["shots"] + domain.splits["validation"]} == {
-        whole.survey.hashes[i] for i in chosen
-    }
-    assert open_domain("cifar10:cat").sizes() == {"shots": 8, "validation": 2, "reference": 2}
-    with pytest.raises(UserError, match="write 10% or 20%"):
-        open_domain("cifar10:x%").sizes()
-
-
-def test_a_changed_file_is_one_line(cifar):
-    (cifar / "test_batch").write_bytes(b"changed")
-    with pytest.raises(UserError, match="torchvision cannot read it: Dataset not found or corrupted"):
-        open_domain("cifar10").sizes()
 
 
 def test_svhn(monkeypatch):
@@ -134,6 +90,41 @@ def test_oxford_pet():
         (folder / "annotations" / f"{part}.txt").write_text("\n".join(lines) + "\n")
     assert open_domain("oxford-pet").sizes() == {"shots": 16, "validation": 4, "reference": 10}
     assert open_domain("oxford-pet:bengal").sizes()["reference"] == 5
+
+
+def test_celeba(monkeypatch):
+    folder = root() / "celeba"
+    (folder / "img_align_celeba").mkdir(parents=True)
+    names = [f"{i:06}.jpg" for i in range(1, 31)]
+    for i, name in enumerate(names):
+        (folder / "img_align_celeba" / name).write_bytes(encoded(picture(i, 44, 54), "JPEG"))
+    part = [0] * 16 + [1] * 4 + [2] * 10
+    rows = [" ".join([name, *(["-1"] * 2)]) for name in names]
+    for file, lines in {
+        "list_eval_partition.txt": [f"{name} {k}" for name, k in zip(names, part, strict=True)],
+        "identity_CelebA.txt": [f"{name} {i}" for i, name in enumerate(names)],
+        "list_attr_celeba.txt": ["30", "Bald Smiling", *rows],
+        "list_bbox_celeba.txt": ["30", "image_id x_1 y_1", *rows],
+        "list_landmarks_align_celeba.txt": ["30", "x y", *rows],
+    }.items():
+        (folder / file).write_text("\n".join(lines) + "\n")
+    stated = [
+        (place, md5 if file.endswith(".zip") else hashlib.md5((folder / file).read_bytes()).hexdigest(), file)
+        for place, md5, file in torchvision.datasets.CelebA.file_list
+    ]
+    monkeypatch.setattr(torchvision.datasets.CelebA, "file_list", stated)
+    assert open_domain("celeba").sizes() == {"shots": 16, "validation": 4, "reference": 10}
+    assert open_domain("celeba:50%").sizes()["reference"] == 10
+    with pytest.raises(UserError, match="celeba has no classes"):
+        open_domain("celeba:smiling")
+
+
+def test_a_changed_file_is_one_line(monkeypatch):
+    root().mkdir(parents=True)
+    for split in ("train", "test"):
+        (root() / f"{split}_32x32.mat").write_bytes(b"changed")
+    with pytest.raises(UserError, match="torchvision cannot read it: Dataset not found or corrupted"):
+        open_domain("svhn").sizes()
 
 
 def test_what_was_not_fetched_says_so():
