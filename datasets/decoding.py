@@ -9,6 +9,8 @@ from PIL import Image, ImageOps
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
+UNREAD_SUFFIXES = frozenset({".heic", ".heif", ".avif", ".jxl", ".jp2", ".psd", ".dng", ".cr2", ".nef", ".arw"})
+"""Pictures in formats that are not read: they are named as unreadable, where other files are passed over."""
 MOST_PIXELS = 64_000_000
 """Above every usual camera; a picture of this size takes 256 MB while it is decoded."""
 LEAST_SIDE = 4
@@ -50,12 +52,21 @@ def decode(data: bytes, background: Colour = (255, 255, 255), at_least: int | No
     except Image.DecompressionBombError as error:
         raise UnreadableImage(f"larger than {MOST_PIXELS // 1_000_000} megapixels") from error
     except Image.UnidentifiedImageError as error:
-        raise UnreadableImage("empty" if not data else "not an image") from error
+        raise UnreadableImage(_unknown(data)) from error
     except MemoryError as error:
         raise UnreadableImage("does not fit in memory") from error
     # A broken file can raise nearly anything out of the format plug-ins; each means "this file is broken".
     except (OSError, ValueError, SyntaxError, TypeError, KeyError, IndexError, EOFError, ArithmeticError) as error:
         raise UnreadableImage(str(error) or type(error).__name__) from error
+
+
+def _unknown(data: bytes) -> str:
+    """Why no format's reader takes a file."""
+    if not data:
+        return "empty"
+    if data[4:8] == b"ftyp":  # what these formats have in common, and telephones write
+        return "HEIC, AVIF or a video, which are not read; save it as JPEG or PNG"
+    return "not an image"
 
 
 def _check_size(width: int, height: int) -> None:

@@ -14,6 +14,7 @@ import filelock
 
 from ..bench.errors import UserError
 from ..bench.files import cache_root, sha256_of, write_json
+from .google_drive import confirmed_link, direct_link, title_of
 
 log = logging.getLogger(__name__)
 Report = Callable[[str, int, int | None], None]
@@ -24,7 +25,9 @@ PAUSE = 1.0
 PATIENCE = 30.0
 """Seconds without a byte after which a connection is given up; less than 1 kB/s over that time counts as none."""
 LARGEST = 20 * 2**30
-"""Bytes: no image set here is larger, so an endless answer cannot fill the disk."""
+"""Bytes: no file here is larger, so an endless answer cannot fill the disk."""
+LARGEST_PAGE = 2**20
+"""Bytes of a web page that are looked at."""
 
 
 class _Interrupted(Exception):
@@ -43,6 +46,7 @@ def no_report(name: str, done: int, total: int | None) -> None:
 def download(url: str, path: Path, report: Report = no_report, hint: str = "", patience: float = PATIENCE) -> None:
     """Bring ``url`` to ``path``, going on from where an earlier call was interrupted.
 
+    A link to a file on Google Drive may be the one that people share; its confirmation is given.
     ``hint`` is added to what is said when it fails. Raises ``UserError`` when the server refuses, sends a web page
     instead of a file, or stops again and again; never leaves a half file at ``path``.
     """
@@ -53,7 +57,7 @@ def download(url: str, path: Path, report: Report = no_report, hint: str = "", p
         partial = path.with_name(path.name + ".partial")
         for left in reversed(range(TRIES)):
             try:
-                _transfer(url, partial, path.name, report, hint, patience)
+                _transfer(direct_link(url), partial, path.name, report, hint, patience)
                 break
             except _Interrupted as error:
                 kept = partial.stat().st_size if partial.exists() else 0
@@ -67,7 +71,10 @@ def download(url: str, path: Path, report: Report = no_report, hint: str = "", p
         partial.replace(path)
 
 
-def _transfer(url: str, partial: Path, name: str, report: Report, hint: str, patience: float) -> None:
+def _transfer(
+    url: str, partial: Path, name: str, report: Report, hint: str, patience: float, asked: bool = False
+) -> None:
+    """One try. ``asked`` says that a confirmation was already given, which no server asks for twice."""
     done = partial.stat().st_size if partial.exists() else 0
     tag = _tag(partial).read_text() if done and _tag(partial).exists() else ""
     headers = {"User-Agent": "graftbench", "Accept-Encoding": "identity"}
@@ -75,7 +82,14 @@ def _transfer(url: str, partial: Path, name: str, report: Report, hint: str, pat
         headers |= {"Range": f"bytes={done}-", "If-Range": tag}
     try:
         with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=patience) as answer:
-            _receive(url, answer, partial, done if tag else 0, name, report, hint, patience)
+            if answer.headers.get_content_type() != "text/html":
+                return _receive(url, answer, partial, done if tag else 0, name, report, patience)
+            page = answer.read(LARGEST_PAGE).decode("utf-8", "replace")
+            confirmed = None if asked else confirmed_link(answer.url, page)
+        if confirmed is None:
+            what = f"a web page instead of the file{_and(title_of(page))}"
+            raise UserError(f"{url}: the server sends {what}{_and(hint)}")
+        return _transfer(confirmed, partial, name, report, hint, patience, asked=True)
     except urllib.error.HTTPError as error:
         if error.code == 416:  # the file has become shorter than what is here
             partial.unlink(missing_ok=True)
@@ -90,10 +104,8 @@ def _transfer(url: str, partial: Path, name: str, report: Report, hint: str, pat
 
 
 def _receive(
-    url: str, answer: HTTPResponse, partial: Path, done: int, name: str, report: Report, hint: str, patience: float
+    url: str, answer: HTTPResponse, partial: Path, done: int, name: str, report: Report, patience: float
 ) -> None:
-    if answer.headers.get_content_type() == "text/html":
-        raise UserError(f"{url}: the server sends a web page instead of the file{_and(hint)}")
     if answer.status != 206 or not answer.headers.get("Content-Range", "").startswith(f"bytes {done}-"):
         done = 0  # the server sends all of it, or the file has changed
     length = answer.headers.get("Content-Length")

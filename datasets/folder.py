@@ -43,6 +43,8 @@ class Folder(ImageSet):
         if not path:
             raise UserError(f"domain {name!r} names no path; write folder:PATH")
         self.path = Path(path)
+        with_skip = f"folder:{path}?{'&'.join(filter(None, [query, 'on_bad=skip']))}"
+        self.way_out = f"mend or remove them, or leave them out with on_bad: skip (write {with_skip})"
         chosen = self._options(query)
         self.on_bad = chosen.get("on_bad", "error")
         background = _colour(name, chosen.get("background", "white"))

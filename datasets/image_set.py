@@ -28,6 +28,8 @@ class ImageSet(Domain):
 
     resize: Resize = Resize()
     on_bad: Literal["error", "skip"] = "error"
+    way_out: str = "delete the file and fetch it again"
+    """What to do about images that cannot be read."""
 
     @abstractmethod
     def collection(self) -> Collection:
@@ -49,7 +51,7 @@ class ImageSet(Domain):
                 f"{', '.join(named)}{more}"
             )
             if self.on_bad == "error":
-                raise UserError(f"{message}; mend or remove them, or set on_bad to skip")
+                raise UserError(f"{message}; {self.way_out}")
             log.warning("%s; they are skipped", message)
         return found
 

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from ..bench.errors import UserError
 from .collection import Collection, from_files
-from .decoding import SUFFIXES, Colour
+from .decoding import SUFFIXES, UNREAD_SUFFIXES, Colour
 
 MOST_FILES = 2_000_000
 LARGEST_FILE = 256 * 2**20
@@ -23,8 +23,8 @@ MOST_PACKED = 20
 def list_images(path: Path, background: Colour = (255, 255, 255), at_most: int = MOST_FILES) -> Collection:
     """The images at ``path``, in the order of their names.
 
-    Files are taken for images by suffix; hidden files are passed over. Where every image lies in a sub-folder, and
-    there are several sub-folders, the first folder of its path is its class.
+    Files are taken for images by suffix, those of formats that are not read too; hidden files are passed over. Where
+    every image lies in a sub-folder, and there are several sub-folders, the first folder of its path is its class.
 
     Raises ``UserError`` if the path does not exist, holds no image, more than ``at_most``, or an unsafe zip.
     """
@@ -156,7 +156,7 @@ def _hidden(*names: str) -> bool:
 
 
 def _is_image(name: str) -> bool:
-    return PurePosixPath(name).suffix.lower() in SUFFIXES and not _hidden(PurePosixPath(name).name)
+    return PurePosixPath(name).suffix.lower() in SUFFIXES | UNREAD_SUFFIXES and not _hidden(PurePosixPath(name).name)
 
 
 def stamp_of(*parts: str | Iterable[tuple]) -> str:

@@ -17,6 +17,8 @@ class Site:
     redirects: dict[str, str] = field(default_factory=dict)
     pages: set[str] = field(default_factory=set)
     """Paths that answer with a web page."""
+    confirm: dict[str, str] = field(default_factory=dict)
+    """Paths that answer with Google Drive's question about large files, and where its form leads."""
     cut_after: dict[str, list[int]] = field(default_factory=dict)
     """The next answers for a path close the connection after so many bytes."""
     drip: set[str] = field(default_factory=set)
@@ -47,6 +49,16 @@ def serving() -> Iterator[Site]:
                 self.send_response(302)
                 self.send_header("Location", site.redirects[path])
                 self.end_headers()
+            elif path in site.confirm and "uuid=1-2-3" not in self.path:
+                form = (
+                    '<html><title>Google Drive - Virus scan warning</title><body><form id="download-form" '
+                    f'action="{site.confirm[path]}" method="get"><input type="submit" value="Download anyway"/>'
+                    '<input type="hidden" name="id" value="abc"><input type="hidden" name="export" value="download">'
+                    '<input type="hidden" name="confirm" value="t"><input type="hidden" name="uuid" value="1-2-3">'
+                    "</form></body></html>"
+                ).encode()
+                self._start(200, form, "text/html; charset=utf-8")
+                self.wfile.write(form)
             elif path in site.pages:
                 self._start(200, b"<html>Sign in to continue</html>", "text/html")
                 self.wfile.write(b"<html>Sign in to continue</html>")

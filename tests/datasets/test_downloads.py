@@ -5,6 +5,7 @@ import hashlib
 import pytest
 from graftbench.bench.errors import UserError
 from graftbench.datasets.downloads import check_file, download, downloads
+from graftbench.datasets.google_drive import direct_link
 
 BODY = bytes(range(256)) * 4000
 HASH = hashlib.sha256(BODY).hexdigest()
@@ -61,6 +62,39 @@ def test_a_web_page_is_not_taken_for_the_file(site, place):
     with pytest.raises(UserError, match="sends a web page instead of the file"):
         download(f"{site.url}/set.zip", place)
     assert not place.exists()
+
+
+def test_the_question_about_a_large_file_is_answered_and_the_download_resumes(site, place):
+    site.files["/download"] = BODY
+    site.confirm = {"/uc": f"{site.url}/download", "/download": "/download"}
+    site.cut_after["/download"] = [300_000]
+    download(f"{site.url}/uc?id=abc", place)
+    assert place.read_bytes() == BODY
+    assert [path for path, _ in site.asked] == ["/uc", "/download"] * 2
+    assert site.asked[-1][1] == "bytes=300000-"
+
+
+def test_a_question_that_leads_to_another_host_or_to_itself_is_not_answered(site, place):
+    site.confirm = {"/uc": "http://elsewhere.invalid/download", "/again": "/page"}
+    site.pages.add("/page")
+    for path in ("uc", "again"):
+        with pytest.raises(UserError, match="sends a web page instead of the file"):
+            download(f"{site.url}/{path}", place)
+    assert [path for path, _ in site.asked] == ["/uc", "/again", "/page"]
+    assert not place.exists()
+
+
+def test_the_title_of_a_web_page_is_told(site, place):
+    site.confirm["/uc"] = "file:///etc/passwd"
+    with pytest.raises(UserError, match="instead of the file; Google Drive - Virus scan warning; by hand"):
+        download(f"{site.url}/uc", place, hint="by hand")
+
+
+@pytest.mark.parametrize("shared", ["file/d/1a_B-2/view?usp=sharing", "open?id=1a_B-2", "uc?export=download&id=1a_B-2"])
+def test_the_link_that_people_share_leads_to_the_file(shared):
+    expected = "https://drive.usercontent.google.com/download?id=1a_B-2&export=download&confirm=t"
+    assert direct_link(f"https://drive.google.com/{shared}") == expected
+    assert direct_link("https://example.org/file.zip") == "https://example.org/file.zip"
 
 
 def test_a_cut_connection_is_resumed_where_it_stopped(site, place):

@@ -107,7 +107,18 @@ def test_unreadable_files_are_named_and_counted(photos):
     (photos / "text.jpg").write_text("hello")
     with pytest.raises(
         UserError, match=r"2 of 22 images cannot be used: empty.png \(empty\), text.jpg \(not an image\)"
-    ):
+    ) as refusal:
+        opened(photos).sizes()
+    way_out = f"; mend or remove them, or leave them out with on_bad: skip (write folder:{photos}?on_bad=skip)"
+    assert str(refusal.value).endswith(way_out)
+    with pytest.raises(UserError, match=r"\?fit=letterbox&on_bad=skip\)$"):
+        opened(photos, "?fit=letterbox").sizes()
+
+
+def test_pictures_in_formats_that_are_not_read_are_not_passed_over(photos):
+    (photos / "telephone.HEIC").write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
+    (photos / "note.md").write_text("no picture")
+    with pytest.raises(UserError, match=r"1 of 21 .*telephone.HEIC \(HEIC, AVIF or a video.*; save it as JPEG or PNG"):
         opened(photos).sizes()
 
 
