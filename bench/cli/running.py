@@ -54,7 +54,9 @@ def run(
     strategy: Only = [],
     retry: Annotated[bool, typer.Option(help="run cells again that ended otherwise than ok")] = False,
     executor: Annotated[str, typer.Option(help="local, ray or slurm")] = "local",
-    address: Annotated[str | None, typer.Option(help="of a Ray cluster; one is started here if left out")] = None,
+    address: Annotated[
+        str | None, typer.Option(help="of a Ray cluster: HOST:PORT, ray://HOST:PORT, auto; one is started if left out")
+    ] = None,
     executor_option: Annotated[
         list[str], typer.Option(help="NAME=VALUE for ray (num_gpus=0.5) or slurm (slurm_partition=gpu); repeatable")
     ] = [],

@@ -31,7 +31,7 @@ def choose_executor(
     Unlike its place, the number of threads shows in a cell's numbers: sums are rounded in another order.
     ``options`` are NAME=VALUE strings.
 
-    Raises ``UserError`` for an unknown name or option, and for a device that is not there.
+    Raises ``UserError`` for an unknown name or option, and for a device or a cluster that is not there.
     """
     given = _parse(options)
     if name in MODULES and importlib.util.find_spec(MODULES[name]) is None:
@@ -41,13 +41,15 @@ def choose_executor(
             raise UserError("--address and --executor-option are for the executors ray and slurm")
         return _local(slots, threads, device)
     if name == "ray":
+        from .ray_address import require_cluster
         from .ray_cluster import RayOptions, run_ray
 
         known = [field.name for field in dataclasses.fields(RayOptions) if field.name != "threads"]
         if unknown := next((option for option in given if option not in known), None):
             raise UserError(f"the executor ray has no option {unknown!r}; {nearest(unknown, known)}")
         given.setdefault("num_cpus", threads or 1)
-        return functools.partial(run_ray, slots=slots, address=address, options=RayOptions(threads or 1, **given))
+        where = require_cluster(address)
+        return functools.partial(run_ray, slots=slots, address=where, options=RayOptions(threads or 1, **given))
     if name == "slurm":
         from .slurm import SlurmOptions, run_slurm
 

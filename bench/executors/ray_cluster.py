@@ -48,11 +48,15 @@ def run_ray(jobs: list[Job], watch: Watch, slots: int | None, address: str | Non
 
     # No usage report is sent from a benchmark.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    start: dict[str, Any] = {"address": address} if address else {"num_cpus": slots or os.cpu_count()}
+    start: dict[str, Any] = {"address": address or "local"}
+    if address is None:
+        start |= {"num_cpus": slots or os.cpu_count(), "include_dashboard": False}
     try:
-        ray.init(**start, include_dashboard=None if address else False, log_to_driver=False, logging_level="ERROR")
+        ray.init(**start, log_to_driver=False, logging_level="ERROR")
     except (ConnectionError, ValueError, RuntimeError) as error:
-        raise UserError(f"no Ray cluster answers at {address or 'this machine'}: {error}".partition("\n")[0]) from error
+        said = str(error).partition("\n")[0]
+        hint = "; if it was started with an access token, set RAY_AUTH_MODE=token" if address else ""
+        raise UserError(f"Ray at {address or 'this machine'} cannot be used: {said}{hint}") from error
     try:
         _Run(ray, options, watch).run(jobs)
     finally:

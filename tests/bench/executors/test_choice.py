@@ -1,8 +1,10 @@
 """Which executor runs the cells, and the copy of the package that it sends along."""
 
 import importlib.util
+import socket
 import subprocess
 import sys
+import time
 
 import pytest
 from graftbench.bench.errors import UserError
@@ -48,3 +50,47 @@ def test_the_staged_package_runs_without_the_checkout(tmp_path):
     result = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, cwd=tmp_path, check=True)
     file, count = result.stdout.split()
     assert file.startswith(str(staged)) and int(count) == len(strategies.names())
+
+
+@pytest.fixture
+def closed_port():
+    """A port of this machine that nothing listens on."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound and not listening: nobody else gets it meanwhile
+        yield taken.getsockname()[1]
+
+
+@pytest.mark.parametrize("scheme", ["", "ray://"])
+def test_a_ray_cluster_that_does_not_answer_is_one_line_at_once(scheme, closed_port, graftbench, matrix_file):
+    started = time.monotonic()
+    run = graftbench("run", matrix_file(), "--executor", "ray", "--address", f"{scheme}127.0.0.1:{closed_port}")
+    assert run.returncode == 2 and run.stderr.count("\n") == 1
+    assert f"no Ray cluster answers at 127.0.0.1 port {closed_port}" in run.stderr
+    assert time.monotonic() - started < 60, "Ray itself waits for 100 s and more; this takes 3 s on an idle machine"
+
+
+def test_an_address_that_is_none_says_its_forms(tmp_path):
+    for address in ("somewhere", "host:", ":6379", "host:99999", "ray://host"):
+        with pytest.raises(UserError, match="give HOST:PORT, ray://HOST:PORT or auto"):
+            choose_executor("ray", store=tmp_path, **{**CHOICE, "address": address})
+
+
+def test_auto_says_that_no_cluster_is_here_also_where_a_dead_one_is_still_noted(closed_port, monkeypatch, tmp_path):
+    services = pytest.importorskip("ray._private.services")
+    monkeypatch.setattr(services, "find_gcs_addresses", set)  # clusters of other tests on this machine
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    with pytest.raises(UserError, match="auto: no Ray cluster runs on this machine"):
+        choose_executor("ray", store=tmp_path, **{**CHOICE, "address": "auto"})
+    (tmp_path / "ray").mkdir()
+    (tmp_path / "ray/ray_current_cluster").write_text(f"127.0.0.1:{closed_port}")
+    with pytest.raises(UserError, match=r"last started on this machine, at .* does not answer"):
+        choose_executor("ray", store=tmp_path, **{**CHOICE, "address": "auto"})
+
+
+def test_a_cluster_that_answers_is_handed_to_ray_as_given(tmp_path, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        for each in (address, f"ray://{address}"):
+            assert choose_executor("ray", store=tmp_path, **{**CHOICE, "address": each}).keywords["address"] == each
+        monkeypatch.setenv("RAY_ADDRESS", address)
+        assert choose_executor("ray", store=tmp_path, **CHOICE).keywords["address"] == address
