@@ -4,8 +4,8 @@
 for any A with A^T A = S. With few images A is the centred feature matrix turned so that one row vanishes
 ((n - 1) x d); with more images than dimensions its QR factor (d x d). No covariance is formed and no square root of
 one is taken. The singular values come from the eigenvalues of the small Gram matrix where these are as exact, as they
-are unless the sets lie close to a common plane; otherwise from an SVD. At d = 2048 and up to 100 real images this is
-over a hundred times faster than the textbook form, with 500 about eighty times, and more accurate.
+are unless the sets lie close to a common plane; otherwise from an SVD. `graftbench evaluation-speed` compares the
+time with torch-fidelity's form, which is the less accurate one.
 """
 
 import math
@@ -19,6 +19,8 @@ from .checks import check_features, check_set
 
 SMALL = 64
 """Up to so many singular values an SVD takes no time worth saving."""
+BLOCK = 256
+"""Rows of a triangular factor that are multiplied together."""
 EXACT = 2e-12
 """Error of the sum of singular values, relative to the sum, that the Gram matrix may bring."""
 
@@ -63,8 +65,16 @@ def frechet_distance(real: Tensor, fake: Tensor) -> float:
 
 def distance_between(real: Gaussian, fake: Gaussian) -> float:
     """FID of two fitted Gaussians (a reference's is fitted once)."""
-    overlap = nuclear_norm(real.root @ fake.root.T) / math.sqrt(real.freedom * fake.freedom)
+    overlap = nuclear_norm(_product(real.root, fake.root)) / math.sqrt(real.freedom * fake.freedom)
     return float((real.mean - fake.mean).square().sum() + real.variance + fake.variance - 2 * overlap)
+
+
+def _product(real: Tensor, fake: Tensor) -> Tensor:
+    """``real @ fake.T``, leaving out the zeros of a triangular ``real`` (a root is square only as a QR factor)."""
+    if real.shape[0] < real.shape[1]:
+        return real @ fake.T
+    starts = range(0, len(real), BLOCK)
+    return torch.cat([real[start : start + BLOCK, start:] @ fake[:, start:].T for start in starts])
 
 
 def nuclear_norm(matrix: Tensor) -> Tensor:
@@ -76,10 +86,20 @@ def nuclear_norm(matrix: Tensor) -> Tensor:
     if min(matrix.shape) <= SMALL:
         return torch.linalg.svdvals(matrix).sum()
     wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
-    squares = torch.linalg.eigvalsh(wide @ wide.T)
+    squares = torch.linalg.eigvalsh(_lower_gram(wide))
     noise = 4 * torch.finfo(matrix.dtype).eps * squares[-1]
     values = squares.clamp_min(0).sqrt()
     error = (noise / values.clamp_min(noise.sqrt())).sum() / 2
     if error <= EXACT * values.sum():
         return values.sum()
     return torch.linalg.svdvals(matrix).sum()
+
+
+def _lower_gram(matrix: Tensor) -> Tensor:
+    """``matrix @ matrix.T`` without the upper right quarter, which is left zero: ``eigvalsh`` reads the lower half."""
+    half = len(matrix) // 2
+    gram = matrix.new_zeros(len(matrix), len(matrix))
+    gram[:half, :half] = matrix[:half] @ matrix[:half].T
+    gram[half:, :half] = matrix[half:] @ matrix[:half].T
+    gram[half:, half:] = matrix[half:] @ matrix[half:].T
+    return gram
