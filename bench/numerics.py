@@ -25,7 +25,8 @@ def numerical_settings(precision: str, deterministic: bool = False) -> Iterator[
     has no such implementation an error. On a CPU, runs with equal numbers of threads are equal anyway.
     """
     tf32 = precision != "float32"
-    cuda, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    cuda: Any = torch.backends.cuda.matmul
+    cudnn: Any = torch.backends.cudnn
     before = (cuda.allow_tf32, cudnn.allow_tf32, cudnn.benchmark, torch.are_deterministic_algorithms_enabled())
     if deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..bench import parallel
+from ..bench.backbones.base import Generator
 from .averaging import MovingAverage
 from .base import Setup, Strategy, to_uint8
 
@@ -31,7 +32,7 @@ class AdversarialStrategy(Strategy):
 
     # -- hooks ---------------------------------------------------------------------------------------------------
 
-    def make_generator(self) -> nn.Module:
+    def make_generator(self) -> Generator:
         if self.generator_from_source:
             return self.setup.source.make_generator()
         torch.manual_seed(self.setup.seed("generator-init"))

@@ -55,11 +55,12 @@ class FeatureDiscriminator(nn.Module):
         super().__init__()
         self.input_size = input_size
         self.trunk = FusedTrunk(packaged_weights()).to(device)
-        self.mix_channels = nn.ModuleList(nn.Conv2d(c, CHANNELS, 1) for c in STAGES.values())
-        self.mix_scales = nn.ModuleList(nn.Conv2d(CHANNELS, CHANNELS, 3, padding=1) for _ in STAGES)
-        for convolution in (*self.mix_channels, *self.mix_scales):
+        mix_channels = [nn.Conv2d(c, CHANNELS, 1) for c in STAGES.values()]
+        mix_scales = [nn.Conv2d(CHANNELS, CHANNELS, 3, padding=1) for _ in STAGES]
+        for convolution in (*mix_channels, *mix_scales):
             nn.init.kaiming_normal_(convolution.weight, nonlinearity="linear")
             convolution.requires_grad_(False)
+        self.mix_channels, self.mix_scales = nn.ModuleList(mix_channels), nn.ModuleList(mix_scales)
         self.heads = nn.ModuleList(
             nn.Sequential(
                 SpectralConv2d(CHANNELS, CHANNELS, 3, padding=1),

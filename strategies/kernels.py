@@ -6,7 +6,7 @@ layers of a backbone. What is sampled, scored and exported is the plain network 
 
 import copy
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -111,7 +111,7 @@ def plain_copy(network: nn.Module) -> nn.Module:
     plain = copy.deepcopy(network)
     for module in list(plain.modules()):
         if _is_reparametrised(module):
-            weight = module.weight.detach().clone()
+            weight = cast(Tensor, module.weight).detach().clone()
             # Not remove_parametrizations: a copy shares its class with the original, which would lose its weight too.
             del module._modules["parametrizations"]
             module.__class__ = type(module).__bases__[0]

@@ -1,6 +1,6 @@
 """L2-SP: stay near the starting point."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -38,7 +38,7 @@ class L2SP(FineTune):
     def discriminator_penalty(self, real: Tensor) -> Tensor | float:
         return self._penalty(self.discriminator, self.source_discriminator) if self.on in ("d", "both") else 0.0
 
-    def _penalty(self, network: nn.Module, source: Mapping[str, Tensor]) -> Tensor:
+    def _penalty(self, network: nn.Module, source: Mapping[str, Tensor]) -> Tensor | float:
         shared = {name: w for name, w in network.named_parameters() if name in source}
         fresh = [w for name, w in network.named_parameters() if name not in source]
         held = squared_distance(list(shared.values()), [source[name] for name in shared], reduction=self.reduction)
@@ -53,9 +53,9 @@ def source_weights(network: nn.Module, device: torch.device) -> dict[str, Tensor
 
 
 def squared_distance(
-    weights: list[nn.Parameter],
-    origin: list[Tensor],
-    importance: list[Tensor] | None = None,
+    weights: Sequence[Tensor],
+    origin: Sequence[Tensor],
+    importance: Sequence[Tensor] | None = None,
     reduction: str = "sum",
 ) -> Tensor | float:
     """Sum of importance x (w - w0)^2 over all weights (importance 1 if None); 0 for no weights.
@@ -64,7 +64,7 @@ def squared_distance(
     """
     if not weights:
         return 0.0
-    squares = torch._foreach_pow(torch._foreach_sub(weights, origin), 2)
+    squares = torch._foreach_pow(torch._foreach_sub(list(weights), list(origin)), 2)
     if importance is not None:
-        squares = torch._foreach_mul(squares, importance)
+        squares = torch._foreach_mul(squares, list(importance))
     return torch.stack([s.sum() if reduction == "sum" else s.mean() for s in squares]).sum()

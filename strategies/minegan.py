@@ -23,7 +23,7 @@ class MineGAN(FineTune):
     mining: float = tunable(0.3, low=0.05, high=1.0)
 
     def make_generator(self) -> Generator:
-        return MinedGenerator(super().make_generator())  # pyright: ignore[reportArgumentType]
+        return MinedGenerator(super().make_generator())
 
     @classmethod
     def empty_generator(cls, backbone: Backbone) -> Generator:

@@ -4,11 +4,12 @@ import copy
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import torch
 from torch import Tensor, nn
 
+from ..bench.backbones.base import Discriminator
 from . import register, to_float, tunable
 from .finetune import FineTune
 
@@ -31,7 +32,7 @@ class Multitask(FineTune):
     ratio: float = tunable(0.5, low=0.25, high=1.0)
 
     def adapt(self) -> None:
-        self.discriminator = TwoHeads(self.discriminator)
+        self.discriminator = TwoHeads(cast(Discriminator, self.discriminator))
         self.embedding = nn.Embedding(1, self.generator.latent_dim, device=self.setup.device)
         nn.init.zeros_(self.embedding.weight)
         self.source_images = None
@@ -90,7 +91,7 @@ class TwoHeads(nn.Module):
     It takes joint batches whose last ``source_count`` rows are of the source, and returns N logits in that order.
     """
 
-    def __init__(self, target: nn.Module):
+    def __init__(self, target: Discriminator):
         super().__init__()
         self.target = target
         self.source_head = copy.deepcopy(target.head)

@@ -7,6 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from ..bench.backbones.base import Generator
 from . import Setup, Strategy, register, to_uint8, tunable
 from .adversarial import SAMPLING_BATCH
 from .averaging import MovingAverage
@@ -30,7 +31,7 @@ class VAE(Strategy):
     beta: float = tunable(1.0, low=0.1, high=10.0, log=True)
     learning_rate: float = tunable(1e-3, low=1e-4, high=3e-3, log=True)
 
-    def make_generator(self) -> nn.Module:
+    def make_generator(self) -> Generator:
         torch.manual_seed(self.setup.seed("generator-init"))
         return self.setup.backbone.make_generator()
 

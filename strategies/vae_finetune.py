@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from torch import nn
 
+from ..bench.backbones.base import Generator
 from . import register
 from .vae import VAE
 
@@ -16,7 +17,7 @@ class VAEFineTune(VAE):
 
     source_kind: ClassVar = "vae"
 
-    def make_generator(self) -> nn.Module:
+    def make_generator(self) -> Generator:
         return self.setup.source.make_generator()
 
     def make_encoder(self) -> nn.Module:

@@ -152,14 +152,14 @@ class DownBlock(nn.Module):
         return functional.avg_pool2d(y, 2) + self.skip(functional.avg_pool2d(x, 2))
 
 
-def _downsampling(resolution: int, width: int, convolution: Convolution) -> nn.ModuleList:
-    """R px -> 4 px, halving in each block, and one more block at 4 px."""
+def _downsampling(resolution: int, width: int, convolution: Convolution) -> tuple[nn.ModuleList, int]:
+    """R px -> 4 px, halving in each block, and one more block at 4 px; and how many channels come out."""
     blocks, before = [], 3
     for r in reversed([4, *_resolutions_above_4(resolution)[:-1]]):
         after = width * min(WIDEST, resolution // (2 * r))
         blocks.append(DownBlock(before, after, convolution, first=not blocks))
         before = after
-    return nn.ModuleList([*blocks, DownBlock(before, before, convolution, halve=False)])
+    return nn.ModuleList([*blocks, DownBlock(before, before, convolution, halve=False)]), before
 
 
 class SNGANDiscriminator(Discriminator):
@@ -168,8 +168,8 @@ class SNGANDiscriminator(Discriminator):
     def __init__(self, resolution: int, width: int):
         super().__init__()
         self.resolution = resolution
-        self.down = _downsampling(resolution, width, SpectralConv2d)
-        self.head = nn.Sequential(nn.ReLU(), SumPooling(), SpectralLinear(self.down[-1].conv2.out_channels, 1))
+        self.down, channels = _downsampling(resolution, width, SpectralConv2d)
+        self.head = nn.Sequential(nn.ReLU(), SumPooling(), SpectralLinear(channels, 1))
 
     @property
     def blocks(self) -> list[Block]:
@@ -195,8 +195,8 @@ class SNGANEncoder(Encoder):
 
     def __init__(self, resolution: int, width: int):
         super().__init__()
-        self.down = _downsampling(resolution, width, plain_convolution)
-        self.head = nn.Linear(self.down[-1].conv2.out_channels * 16, 2 * LATENT_DIM)
+        self.down, channels = _downsampling(resolution, width, plain_convolution)
+        self.head = nn.Linear(channels * 16, 2 * LATENT_DIM)
         initialise(self.head, 1.0)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:

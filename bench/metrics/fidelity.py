@@ -97,7 +97,7 @@ class FidelityExtractor(FeatureExtractor):
         self.resize = f"bilinear (TensorFlow 1) to {origin.size} px"
         self.weights = find_weights(name, weights)
         network = self._load()
-        self.network = network.eval().requires_grad_(False).to(self.device, memory_format=torch.channels_last)
+        self.network = network.eval().requires_grad_(False).to(self.device).to(memory_format=torch.channels_last)
 
     def _load(self) -> torch.nn.Module:
         kind, _, _ = self.name.partition("-")
