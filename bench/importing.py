@@ -51,11 +51,19 @@ class LatentAverage(nn.Module):
 
 
 def import_checkpoint(
-    file: Path, kind: Format, folder: Path, domain: str, backbone: Backbone | None = None
+    file: Path,
+    kind: Format,
+    folder: Path,
+    domain: str,
+    backbone: Backbone | None = None,
+    *,
+    resolution: int | None = None,
+    url: str = "",
 ) -> Imported:
     """Write the artefact of a checkpoint into ``folder``.
 
     ``backbone`` says what a ``safetensors`` file holds; the other formats are StyleGAN2 and say it themselves.
+    ``resolution`` is the one that it must have, where that is known; ``url`` is where it came from, for the record.
     Raises ``UserError`` with every difference if a tensor is missing, left over or of another shape.
     """
     if not file.is_file():
@@ -67,13 +75,15 @@ def import_checkpoint(
     else:
         imported = read_stylegan2(file, strip_module=kind == "cdc")
     found = imported.backbone
+    if resolution not in (None, found.resolution):
+        raise UserError(f"{file}: makes images of {found.resolution} px, not of {resolution} px; it is another model")
     spec = {
         "kind": "gan" if "discriminator" in imported.networks or "encoder" not in imported.networks else "vae",
         "backbone": "stylegan2" if backbone is None else _name(backbone),
         "resolution": found.resolution,
         "width": found.width,
         "domain": domain,
-        "imported": {"file": file.name, "sha256": sha256_of(file), "format": kind, "notes": imported.notes},
+        "imported": {"file": file.name, "sha256": sha256_of(file), "format": kind, "notes": imported.notes, "url": url},
     }
     save_source(folder, spec, imported.networks, curve=[])
     return imported

@@ -42,7 +42,7 @@ class BackboneChoice(_Section):
 class SourceChoice(_Section):
     """The source domain, and how its model is trained where none is shipped, cached or given.
 
-    ``model`` may be the folder of an imported or pretrained artefact.
+    ``model`` may be the folder of an imported or pretrained artefact, or a public source (``graftbench list sources``).
     """
 
     domain: str

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..datasets.pairs import Pair, usual_pairs
 from .cell import Cell
 from .errors import UserError, nearest
 from .matrix import Matrix, SourceChoice, Target, check_type
+from .public_sources import BACKBONE, PublicSource, model_folder, public_sources
 from .registries import augmentations, strategies
 from .source import SourceSpec, find_source, read_spec, source_sha256
 
@@ -99,7 +101,8 @@ def _add_cells(matrix: Matrix, plan: Plan, kind: Any, name: str, params: dict, a
     folder, sha256 = None, ""
     if kind.source_kind is not None:
         spec = source_spec(matrix, choice, kind.source_kind)
-        folder = Path(choice.model) if choice.model else find_source(spec)
+        model = choice.model or _public_model(matrix, choice, target, kind.source_kind)
+        folder = model_folder(model) if model else find_source(spec)
         if folder is None:
             if spec not in plan.to_pretrain:
                 plan.to_pretrain.append(spec)
@@ -135,6 +138,20 @@ def _add_cells(matrix: Matrix, plan: Plan, kind: Any, name: str, params: dict, a
             plan.cells.append(cell)
             if folder is not None:
                 plan.sources[cell.key] = folder
+
+
+def _public_model(matrix: Matrix, choice: SourceChoice, target: Target, kind: str) -> str:
+    """The public source model of one of the literature's pairs, where nothing else is said and it fits; else empty."""
+    if kind != "gan" or choice != SourceChoice(domain=choice.domain):  # type: ignore[call-arg]
+        return ""
+    pairs = [Pair(choice.domain, target.domain, shots) for shots in matrix.shots_of(target)]
+    names = {usual_pairs()[str(pair)].checkpoint for pair in pairs if str(pair) in usual_pairs()} - {""}
+    fitting = [name for name in sorted(names) if _fits(matrix, public_sources()[name])]
+    return fitting[0] if fitting else ""
+
+
+def _fits(matrix: Matrix, source: PublicSource) -> bool:
+    return matrix.backbone.name == BACKBONE and source.resolution in (None, matrix.backbone.resolution)
 
 
 def source_spec(matrix: Matrix, choice: SourceChoice, kind: Any) -> SourceSpec:

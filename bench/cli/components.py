@@ -11,6 +11,8 @@ from . import app
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from ..public_sources import PublicSource
+
 
 class Kind(StrEnum):
     strategies = "strategies"
@@ -19,6 +21,7 @@ class Kind(StrEnum):
     augmentations = "augmentations"
     extractors = "extractors"
     pairs = "pairs"
+    sources = "sources"
 
 
 REGISTRIES = {
@@ -38,8 +41,8 @@ def list_components(kind: Annotated[Kind | None, typer.Argument(help="what to li
     from ...datasets.overview import overview
 
     for each in [kind] if kind else list(Kind):
-        if each is Kind.pairs:
-            _list_pairs()
+        if each in OTHERS:
+            OTHERS[each]()
             continue
         table = Table(title=each.value, title_justify="left", box=None, pad_edge=False)
         more = ("images", "here") if each is Kind.domains else ()
@@ -54,11 +57,35 @@ def _list_pairs() -> None:
     from rich.table import Table
 
     from ...datasets.pairs import usual_pairs
+    from ..public_sources import public_sources
 
-    table = Table("target", "public source model", "numbers in", title="pairs", title_justify="left", box=None)
+    columns = ("target", "public source model", "here", "numbers in")
+    table = Table(*columns, title="pairs", title_justify="left", box=None, pad_edge=False)
     for pair in usual_pairs().values():
-        table.add_row(str(pair), pair.checkpoint, pair.used_by)
+        here = _here(public_sources()[pair.checkpoint]) if pair.checkpoint else ""
+        table.add_row(str(pair), pair.checkpoint, here, pair.used_by)
     _console().print(table)
+
+
+def _list_sources() -> None:
+    from rich.table import Table
+
+    from ..public_sources import public_sources
+
+    columns = ("name", "domain", "px", "size", "FID", "here", "licence")
+    table = Table(*columns, title="sources", title_justify="left", box=None, pad_edge=False)
+    for source in public_sources().values():
+        pixels = str(source.resolution or "as in the file")
+        table.add_row(source.name, source.domain, pixels, source.size, source.fid, _here(source), source.licence)
+    _console().print(table)
+
+
+def _here(source: "PublicSource") -> str:
+    return "yes" if source.present else "fetch" if source.readable else "refused"
+
+
+OTHERS = {Kind.pairs: _list_pairs, Kind.sources: _list_sources}
+"""What is listed and is in no registry."""
 
 
 def _console() -> "Console":

@@ -1,17 +1,23 @@
-"""``graftbench fetch``, and ``check`` of a domain: getting image sets, and looking at one before it is used."""
+"""``graftbench fetch``, and ``check`` of a domain: getting image sets and models, and looking at a set first."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import UserError
+from ..errors import UserError, nearest
 from . import app
 
 if TYPE_CHECKING:
     from ...datasets import Domain
+    from ...datasets.downloads import Report
 
-Names = Annotated[list[str], typer.Argument(help="domains, as in obama, afhq:cat or folder:my/photos")]
+Names = Annotated[
+    list[str],
+    typer.Argument(help="domains, as in obama or afhq:cat, and public source models, as in ffhq256-cdc"),
+]
 NAMED = 10
 """Pairs of near-duplicates that are printed before they are only counted."""
 
@@ -19,32 +25,67 @@ NAMED = 10
 @app.command()
 def fetch(names: Names):
     """Download what is not here (going on where it stopped), verify it, and say where it lies."""
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-
-    from ...datasets import open_domain
-
     failed = 0
     for name in names:
-        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
         try:
-            with Progress(*columns, TimeRemainingColumn()) as progress:
-                tasks = {}
-
-                def report(file: str, done: int, total: int | None, progress=progress, tasks=tasks) -> None:
-                    if file not in tasks:
-                        tasks[file] = progress.add_task(file)
-                    progress.update(tasks[file], completed=done, total=total)
-
-                domain = open_domain(name)
-                place = domain.fetch(report)
-            print(f"{name}: {_sizes(domain)}")
-            print(f"  files: {place.resolve()}" if place else f"  nothing to fetch: {domain.about.how}")
-            print(f"  licence: {domain.about.licence}")
+            with _progress() as report:
+                lines = _fetch(name, report)
+            print("\n".join(lines))
         except UserError as error:
             failed += 1
             print(f"graftbench: {error}", file=sys.stderr)
     if failed:
         raise typer.Exit(2)
+
+
+@contextmanager
+def _progress() -> "Iterator[Report]":
+    """A report that draws a bar for each file that it is told of."""
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    progress = Progress(*columns, TimeRemainingColumn())
+    tasks = {}
+
+    def report(file: str, done: int, total: int | None) -> None:
+        if not tasks:
+            progress.start()
+        if file not in tasks:
+            tasks[file] = progress.add_task(file)
+        progress.update(tasks[file], completed=done, total=total)
+
+    try:
+        yield report
+    finally:
+        if tasks:
+            progress.stop()
+
+
+def _fetch(name: str, report: "Report") -> list[str]:
+    """Get a domain or a public source model; what is to be said about it."""
+    from ...datasets import open_domain
+    from ..public_sources import fetch_source, public_sources
+    from ..registries import domains
+
+    if source := public_sources().get(name):
+        notes = fetch_source(source, report)
+        use = f"use it in a matrix: source: {{domain: {source.domain}, model: {name}}}"
+        return [
+            f"{name}: source model of {source.domain}",
+            f"  files: {source.folder.resolve()}",
+            f"  licence: {source.licence}",
+            *(f"  {line}" for line in [*notes, use]),
+        ]
+    known = [*domains.names(), *public_sources()]
+    if name.partition(":")[0] not in known:
+        raise UserError(f"no domain or public source model {name!r}; {nearest(name, known)}")
+    domain = open_domain(name)
+    place = domain.fetch(report)
+    return [
+        f"{name}: {_sizes(domain)}",
+        f"  files: {place.resolve()}" if place else f"  nothing to fetch: {domain.about.how}",
+        f"  licence: {domain.about.licence}",
+    ]
 
 
 def check_domain(name: str) -> None:

@@ -45,15 +45,17 @@ def import_source(
 
 @app.command()
 def sources():
-    """Show the public source models that are known by name, and where they are."""
+    """Show the public source models that are known by name, where they are, and whether they are here."""
     from ..public_sources import public_sources
 
     for source in public_sources().values():
-        size = f"{source.resolution} px" if source.resolution else "resolution as in the file"
-        print(f"{source.name}: {source.domain}, {size}, FID {source.fid}")
+        pixels = f"{source.resolution} px" if source.resolution else "resolution as in the file"
+        print(f"{source.name}: {source.domain}, {pixels}, size {source.size}, FID {source.fid}")
         print(f"  {source.url}")
         print(f"  licence: {source.licence} ({source.page})")
         if source.note:
             print(f"  {source.note}")
-        if source.format != "nvidia-pickle":
-            print(f"  then: graftbench import FILE --format {source.format} --domain {source.domain}")
+        if source.present:
+            print(f"  here: {source.folder.resolve()}")
+        elif source.readable:
+            print(f"  get it: graftbench fetch {source.name}")
