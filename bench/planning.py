@@ -34,6 +34,7 @@ def plan_matrix(matrix: Matrix) -> Plan:
     """Expand a matrix. Raises ``UserError`` for what cannot be run."""
     from ..datasets import open_domain, under_protocol
     from .backbones import make_backbone
+    from .metrics.usable import require_usable
 
     backbone = make_backbone(matrix.backbone.name, matrix.backbone.resolution, matrix.backbone.width)
     known = [f.name for f in dataclasses.fields(backbone.defaults)]
@@ -42,6 +43,7 @@ def plan_matrix(matrix: Matrix) -> Plan:
             raise UserError(f"optimisation has no setting {name!r}; {nearest(name, known)}")
         _check_setting(name, matrix.optimisation[name], typing.get_type_hints(type(backbone.defaults))[name])
     _refuse_repeats(matrix)
+    require_usable(matrix.evaluation.extractor)
     for target in matrix.targets:
         open_domain(matrix.source_of(target).domain)
         domain = under_protocol(open_domain(target.domain), matrix.evaluation.protocol)

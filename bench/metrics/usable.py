@@ -2,8 +2,6 @@
 
 from ..errors import UserError
 from ..registries import extractors
-from .efficientnet import packaged_weights
-from .fidelity import ORIGINS, find_weights
 
 
 def obstacles() -> dict[str, str]:
@@ -14,14 +12,24 @@ def obstacles() -> dict[str, str]:
     return {name: _obstacle(name) for name in extractors.names()}
 
 
+def require_usable(name: str) -> None:
+    """Raises ``UserError`` if the extractor cannot be used: what is missing, from where, and where to put it."""
+    if name.startswith("efficientnet-lite0-"):
+        from .efficientnet import packaged_weights
+
+        packaged_weights()
+        return
+    from .fidelity import ORIGINS, find_weights
+
+    if name in ORIGINS:
+        find_weights(name)
+    else:
+        extractors.get(name)(name)
+
+
 def _obstacle(name: str) -> str:
     try:
-        if name in ORIGINS:
-            find_weights(name)
-        elif name.startswith("efficientnet-lite0-"):
-            packaged_weights()
-        else:
-            extractors.get(name)(name)
+        require_usable(name)
     except UserError as error:
         return str(error)
     return ""

@@ -166,6 +166,18 @@ def test_a_matrix_with_a_mistake_leaves_no_store_behind(graftbench, matrix_file,
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.parametrize("command", ["plan", "run"])
+def test_an_extractor_without_its_weights_is_named_before_anything_runs(graftbench, matrix_file, tmp_path, command):
+    file = matrix_file(evaluation={"points": 2, "extractor": "inception-v3-compat"})
+    result = graftbench(command, file, TORCH_HOME=str(tmp_path / "torch"), GRAFTBENCH_WEIGHTS=str(tmp_path / "own"))
+    assert result.returncode == 2, result.stdout + result.stderr
+    (line,) = result.stderr.strip().splitlines()
+    weights = "weights-inception-2015-12-05-6726825d.pth"
+    assert "inception-v3-compat" in line and "get https://github.com/toshas/torch-fidelity/" in line
+    assert f"put it at {tmp_path / 'own' / weights}" in line
+    assert not (tmp_path / "runs").exists()
+
+
 def test_check_shows_the_files_of_a_folder_that_a_run_refuses(graftbench, tmp_path):
     import numpy as np
     from PIL import Image
