@@ -43,7 +43,7 @@ def list_images(path: Path, background: Colour = (255, 255, 255), at_most: int =
 
 def _folder(root: Path, background: Colour, at_most: int) -> Collection:
     files, seen = [], set()
-    for folder, folders, names in os.walk(root, followlinks=True):
+    for folder, folders, names in os.walk(root, onerror=_refuse, followlinks=True):
         place = Path(folder).stat()
         if (place.st_dev, place.st_ino) in seen:  # a link back to a parent
             folders.clear()
@@ -59,7 +59,7 @@ def _folder(root: Path, background: Colour, at_most: int) -> Collection:
 
 def _list(listing: Path, background: Colour, at_most: int) -> Collection:
     try:
-        lines = listing.read_text(encoding="utf-8").splitlines()
+        lines = listing.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise UserError(f"{listing}: not a text file; give one image path on each line") from error
     names = []
@@ -77,15 +77,33 @@ def of_files(where: Path, files: list[Path], names: list[str], background: Colou
     """The collection of these image files. Raises ``UserError`` if there are none."""
     if not files:
         raise UserError(f"{where}: no image found; files ending in {', '.join(sorted(SUFFIXES))} are taken")
-    places = [file.stat() for file in files]
-    stamp = stamp_of(str(where.resolve()), ((n, s.st_size, s.st_mtime_ns) for n, s in zip(names, places, strict=True)))
+    places = [_place(file) for file in files]
+    seen = ((n, s.st_size, s.st_mtime_ns) if s else (n, -1, 0) for n, s in zip(names, places, strict=True))
+    stamp = stamp_of(str(where.resolve()), seen)
 
     def read(index: int) -> bytes:
-        if places[index].st_size > LARGEST_FILE:
+        place = places[index]
+        if place is None:
+            raise OSError("a link that leads nowhere")
+        if not stat.S_ISREG(place.st_mode):  # reading a pipe would wait for ever
+            raise OSError("not a file")
+        if place.st_size > LARGEST_FILE:
             raise OSError(f"larger than {LARGEST_FILE // 2**20} MB")
         return files[index].read_bytes()
 
     return from_files(str(where), names, read, stamp, background, **facts)
+
+
+def _place(file: Path) -> os.stat_result | None:
+    try:
+        return file.stat()
+    except OSError:
+        return None
+
+
+def _refuse(error: OSError) -> None:
+    """Called for a sub-folder that cannot be listed, which would otherwise be left out in silence."""
+    raise UserError(f"{error.filename}: {error.strerror}; mend its permissions or move it out of the way") from error
 
 
 def _zip(archive: Path, inside: str, background: Colour, at_most: int) -> Collection:

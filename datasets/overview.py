@@ -8,20 +8,20 @@ from ..bench.registries import domains
 from ..bench.registry import Entry
 
 
-def overview(entry: Entry) -> tuple[str, str]:
-    """How many images a domain has, and whether its files are here: two cells of a table.
+def overview(entry: Entry) -> tuple[str, str, str]:
+    """How many images a domain has, whether its files are here, and its licence: three cells of a table.
 
-    Both are empty for families that need an argument, and for modules that need torch, which draw their images.
+    All are empty for families that need an argument, and for modules that need torch, which draw their images.
     """
     if entry.file.endswith(".py") and _needs_torch(Path(entry.file)):
-        return "", ""
+        return "", "", ""
     try:
         domain = domains.get(entry.name)(entry.name)
         images = domain.about.images
     except UserError:
-        return "", ""
+        return "", "", ""
     present = "yes" if domain.present() else {"by hand": "by hand"}.get(domain.about.how, "fetch")
-    return f"{images:,}" if images else "", present
+    return f"{images:,}" if images else "", present, domain.about.licence
 
 
 def _needs_torch(file: Path) -> bool:

@@ -46,10 +46,15 @@ def list_components(kind: Annotated[Kind | None, typer.Argument(help="what to li
             continue
         table = Table(title=each.value, title_justify="left", box=None, pad_edge=False)
         more = ("images", "here") if each is Kind.domains else ()
-        for column in ("name", *more, "summary", "citation"):
+        last = ("licence", "citation") if each is Kind.domains else ("citation",)
+        for column in ("name", *more, "summary", *last):
             table.add_column(column, no_wrap=column in ("name", *more))
         for entry in REGISTRIES[each].entries().values():
-            table.add_row(entry.name, *(overview(entry) if more else ()), entry.summary, entry.cite)
+            if each is Kind.domains:
+                images, here, licence = overview(entry)
+                table.add_row(entry.name, images, here, entry.summary, licence, entry.cite)
+            else:
+                table.add_row(entry.name, entry.summary, entry.cite)
         _console().print(table)
 
 

@@ -73,6 +73,7 @@ def test_check_shows_splits_problems_duplicates_and_what_can_be_reported(photos)
 def test_list_shows_sizes_and_whether_the_files_are_here(obama):
     row = next(line for line in run("list", "domains").stdout.splitlines() if line.startswith("obama "))
     assert row.split()[1:3] == ["100", "fetch"]
+    assert "none stated (web photographs of a real person; research use)" in row
     run("fetch", "obama")
     row = next(line for line in run("list", "domains").stdout.splitlines() if line.startswith("obama "))
     assert row.split()[1:3] == ["100", "yes"]

@@ -1,5 +1,6 @@
 """The user's own images: what is found, split, refused and reported."""
 
+import os
 import shutil
 import zipfile
 from itertools import combinations
@@ -63,6 +64,8 @@ def test_a_zip_and_a_list_hold_the_same_images_as_the_folder(photos, tmp_path):
     assert hashes(opened(tmp_path / "photos.zip")) == expected
     assert hashes(opened(tmp_path / "photos.zip" / "top")) == expected
     assert hashes(opened(listing)) == expected
+    listing.write_bytes(b"\xef\xbb\xbf" + listing.read_bytes()[len("# my best\n\n") :].replace(b"\n", b"\r\n"))
+    assert hashes(opened(listing)) == expected  # as Windows writes it
 
 
 def test_sub_folders_are_classes_and_each_split_holds_each_class(tmp_path):
@@ -119,6 +122,29 @@ def test_pictures_in_formats_that_are_not_read_are_not_passed_over(photos):
     (photos / "telephone.HEIC").write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
     (photos / "note.md").write_text("no picture")
     with pytest.raises(UserError, match=r"1 of 21 .*telephone.HEIC \(HEIC, AVIF or a video.*; save it as JPEG or PNG"):
+        opened(photos).sizes()
+
+
+def test_broken_links_and_pipes_are_unreadable_files(photos):
+    (photos / "link.png").symlink_to("nowhere.png")
+    os.mkfifo(photos / "pipe.png")
+    why = r"2 of 22 .*link.png \(a link that leads nowhere\), pipe.png \(not a file\)"
+    with pytest.raises(UserError, match=why):
+        opened(photos).sizes()
+    assert sum(opened(photos, "?on_bad=skip").sizes().values()) == 20
+
+
+def test_a_sub_folder_that_cannot_be_listed_is_not_left_out_in_silence(photos, monkeypatch):
+    (photos / "private").mkdir()
+    list_folder = os.scandir
+
+    def refuse(folder):
+        if str(folder).endswith("private"):
+            raise PermissionError(13, "Permission denied", str(folder))
+        return list_folder(folder)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(UserError, match="private: Permission denied; mend its permissions"):
         opened(photos).sizes()
 
 
