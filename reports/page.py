@@ -27,6 +27,8 @@ BUDGET = 7_600_000
 LARGEST_SVG = 160_000
 """A larger vector drawing is shown as its PNG."""
 LARGEST_CSV = 120_000
+PLACE = "<!-- figures -->"
+"""Where the page's frame has its figures."""
 
 
 @dataclass
@@ -60,15 +62,15 @@ def write_page(page: Page, path: Path) -> None:
     data = interactive(page.rows, page.curves)
     tables = page.tables | ({"cells": [cell_table(page.rows)]} if len(page.rows) else {})
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    template = environment.from_string(_template_text("index.html"))
-    render = functools.partial(
-        template.render,
+    facts_of_origin = provenance(page.rows, page.environment)
+    frame = environment.from_string(_template_text("index.html")).render(
         title=page.title,
         facts=facts(page.rows),
-        provenance=provenance(page.rows, page.environment),
+        provenance=facts_of_origin,
         packages=packages(page.environment),
         absent=page.absent,
         tables=tables,
+        sections=bool(page.figures),
         failures=failures(page.rows),
         data=Markup(data),
         style=Markup(style),
@@ -81,15 +83,19 @@ def write_page(page: Page, path: Path) -> None:
         suffix=SUFFIX,
         policy=_policy(script, plotly),
     )
+    figures = functools.partial(
+        environment.from_string(_template_text("figures.html")).render, provenance=facts_of_origin
+    )
     sections: dict[str, list[Shown]] = {}
     for section, plot, files in page.figures:
         sections.setdefault(section, []).append(_linked(plot, files, path.parent))
-    room = BUDGET - len(render(sections=sections).encode())
+    room = BUDGET - len(frame.encode()) - len(figures(sections=sections).encode())
     for group in sections.values():
         for place, each in enumerate(group):
             group[place] = _embedded(each, path.parent, room)
             room -= len(group[place].source) + len(group[place].data)
-    path.write_text(render(sections=sections), encoding="utf-8", newline="\n")
+    # The frame, with thousands of cells, is rendered once; every name in it is escaped, so that none can be the place.
+    path.write_text(frame.replace(PLACE, figures(sections=sections)), encoding="utf-8", newline="\n")
 
 
 def _linked(plot: Plot, files: dict[str, Path], folder: Path) -> Shown:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from matplotlib.collections import PolyCollection
 
 from ..settings import Setting, present
 from .axes import fit_to_means, log_ticks, metric_title, no_overlap, scale_for, short_title
@@ -30,11 +31,15 @@ def convergence(setting: Setting, metric: str = "kid", against: str = "kimg") ->
     looks = setting.looks(references=False)
     for target, each in zip(setting.targets, axes, strict=True):
         shown = data[data["target"] == target]
+        bands, colours = [], []
         for label, group in shown.groupby("label", sort=True):
             style = looks[label]
             each.plot(group["x"], group["mean"], markevery=max(1, len(group) // 6), label=label, **style.line_style())
             low = group["low"] if scale == "linear" else np.maximum(group["low"], group["mean"] / 4)
-            each.fill_between(group["x"], low, group["high"], color=style.colour, alpha=faint, linewidth=0)
+            there_and_back = zip([group["x"], group["x"][::-1]], [low, group["high"][::-1]], strict=True)
+            bands.append(np.concatenate([np.column_stack(side) for side in there_and_back]))
+            colours.append(style.colour)
+        each.add_collection(PolyCollection(bands, facecolors=colours, alpha=faint, linewidths=0), autolim=False)
         each.set_yscale(scale)
         near = [lines.loc[target, "ceiling"], lines.loc[target, "floor"] if scale == "linear" else np.nan]
         fit_to_means(each, shown["mean"].to_numpy(), near)

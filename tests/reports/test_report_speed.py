@@ -29,4 +29,4 @@ def test_twenty_strategies_on_twenty_targets_with_five_seeds_and_fifty_points(tm
     print(f"report: {wall:.1f} s wall, {cpu:.1f} s processor, {peak:.0f} MiB, page {size / 1e6:.2f} MB")
     assert peak < 1500
     assert size < 8e6
-    assert cpu < 35
+    assert cpu < 30
