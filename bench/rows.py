@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 REFERENCE_LINES = frozenset({"source-only"})
 """Strategies that are shown beside the others but never ranked."""
 
-FORMAT = b"2"
+FORMAT = b"3"
 """Of the kept tables; another format is made anew."""
 
 STAMP = "_stamp"
@@ -179,6 +179,8 @@ def _row(folder: Path) -> dict[str, Any]:
         "extractor": cell.extractor,
         "protocol": cell.protocol,
         "precision": cell.precision,
+        "compile": cell.compile,
+        "optimisation": json.dumps(cell.optimisation, sort_keys=True),
         "digest": cell.digest,
         "place": cell.place,
         "asked": spec.stat().st_mtime_ns,

@@ -6,6 +6,7 @@
         conflicts/<key>/<outcome>/         other outcomes of a cell, from merged stores; shown, never ranked
         references/   grids of real images
         rows.parquet  curves.parquet       derived, rebuilt by whoever reads
+        throughput/   results of `graftbench throughput`, from which reported seconds are taken where they cover all
         report/
 """
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from .clock import clock_note
 from .convergence import Run, anytime, horizon_of, runs_of, speed, time_to_target
 from .intervals import mean_interval
 from .ladder import RUNGS, Ladder, block_columns
@@ -41,8 +42,9 @@ def convergence_tables(rows: pd.DataFrame, curves: pd.DataFrame, ladders: Ladder
             # Seconds of different machines are different quantities.
             for stratum, group in strata_of(chosen, STRATUM + (MACHINE if against == "seconds" else ())):
                 watched = list(watch(group, curves, metric, targets, against))
+                clock = clock_note(group) if against == "seconds" else ""
                 for rung in SHOWN:
-                    yield time_table(watched, metric, stratum, rung, against)
+                    yield time_table(watched, metric, stratum, rung, against, clock)
         for stratum, group in strata_of(chosen, STRATUM):
             yield hits_table(group, curves, metric, dict(targets), stratum)
             yield anytime_table(group, curves, metric, dict(targets), stratum)
@@ -68,7 +70,9 @@ def watch(
             yield Watched((str(found["source"]), str(found["target"]), int(found["shots"])), runs, horizon, ladder)
 
 
-def time_table(watched: list[Watched], metric: str, stratum: dict[str, object], rung: float, against: str) -> Table:
+def time_table(
+    watched: list[Watched], metric: str, stratum: dict[str, object], rung: float, against: str, clock: str = ""
+) -> Table:
     """Mean time to one rung over seeds, each run censored at the horizon (RMST), with its interval."""
     cells: dict[str, dict[Block, Measured]] = {}
     for each in watched:
@@ -90,7 +94,7 @@ def time_table(watched: list[Watched], metric: str, stratum: dict[str, object], 
             f"Restricted mean time in {against}, lower is better: a run that does not hit, or died, counts with the"
             f" time it was watched for ({longest}).",
             "The target lies between where naive fine-tuning starts and the best it reaches; it is frozen, and hit at"
-            " the first of two consecutive evaluations. Training time only.",
+            " the first of two consecutive evaluations. Training time only." + (f" {clock}" if clock else ""),
             ", ".join(f"{name} {value}" for name, value in stratum.items()) + ".",
         ),
     )

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from .clock import clock_note
 from .plots.axes import metric_title
 from .plots.bounds import bounds
 from .plots.convergence import curve_means
@@ -144,6 +145,7 @@ def _charts(setting: Setting, metric: str) -> list[dict[str, object]]:
                 "setting": setting.title,
                 "target": target,
                 "metric": metric_title(column),
+                "clock": clock_note(setting.rows),
                 "floor": _digits(lines.loc[[target], "floor"])[0],
                 "ceiling": _digits(lines.loc[[target], "ceiling"])[0],
                 "kimg": common,

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..bench.errors import UserError
+from .clock import clock_note
 from .columns import Column, column, split
 
 STRATUM = ("backbone", "resolution", "width", "kimg", "batch", "precision", "protocol")
@@ -40,6 +41,8 @@ class Scores:
     reasons: dict[tuple[str, Block, int], str]
     references: dict[str, np.ndarray]
     floor: np.ndarray
+    clock: str = ""
+    """Where the seconds come from, in words; empty for what is not in seconds."""
     sizes: str = ""
     """How many real and generated images the metric saw, in words."""
 
@@ -171,6 +174,7 @@ def scores(rows: pd.DataFrame, metric: str, stratum: dict[str, object]) -> Score
         reasons=reasons,
         references=references,
         sizes=sample_sizes(rows, metric),
+        clock=clock_note(rows) if column(metric).unit in ("s", "s/kimg") and metric != "tuning_seconds" else "",
         floor=np.array([floors.get(block, np.nan) for block in blocks], dtype=float),
     )
 

@@ -165,6 +165,8 @@ def table_notes(scores: Scores, column: Column, marks: np.ndarray, alpha: float)
     yield f"{scores.metric}: {column.direction}. {stratum}."
     if scores.sizes:
         yield f"Measured on {scores.sizes}."
+    if scores.clock:
+        yield scores.clock
     yield f"Completeness: {scores.completeness}."
     if scores.expected.sum(1).max(initial=0) < 2:
         yield "One seed: no interval, and nothing can be told apart."

@@ -20,7 +20,10 @@ BUNDLE = Path("reports/results")
 
 @app.command()
 def report(store: Annotated[Path, typer.Argument(help="folder of a benchmark's results")]):
-    """Write the report of a store: index.html, tables and figures."""
+    """Write the report of a store: index.html, tables and figures.
+
+    Seconds are the cells' own, or those that `graftbench throughput --out STORE/throughput` measured exclusively.
+    """
     from ..store import Store
 
     print(f"report: {write_store_report(Store(store)).resolve()}")
@@ -37,11 +40,11 @@ def bundle(
     from ...reports.bundle import write_bundle
     from ...reports.catalogue import Pictures
     from ...reports.ladder import frozen_ladders
-    from ..rows import read_curves, read_rows
     from ..store import Store
+    from ..throughput.stored import read_reported
 
     opened = Store(store)
-    rows, curves = read_rows(opened), read_curves(opened)
+    rows, curves = read_reported(opened)
     targets, described = opened.root / TARGETS, opened.root / "environment.json"
     for metric in kid_columns(rows, curves):
         frozen_ladders(targets, rows, curves, metric)
@@ -88,9 +91,9 @@ def write_store_report(store: "Store") -> Path:
 
     from ...reports.ladder import frozen_ladders
     from ...reports.report import write_report
-    from ..rows import read_curves, read_rows
+    from ..throughput.stored import read_reported
 
-    rows, curves = read_rows(store), read_curves(store)
+    rows, curves = read_reported(store)
     targets = {m: frozen_ladders(store.root / TARGETS, rows, curves, m) for m in kid_columns(rows, curves)}
     described = store.root / "environment.json"
     return write_report(

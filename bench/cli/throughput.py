@@ -19,12 +19,16 @@ def throughput(
     threads: Annotated[int, typer.Option(help="pinned; all cores if left out")] = os.cpu_count() or 1,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N")] = "auto",
     precision: Annotated[str, typer.Option(help="float32 or bfloat16")] = "float32",
-    out: Annotated[Path, typer.Option(help="folder of the stored results")] = Path("runs/throughput"),
+    out: Annotated[
+        Path, typer.Option(help="folder of the stored results; STORE/throughput to have them in that store's report")
+    ] = Path("runs/throughput"),
     allow_busy: Annotated[bool, typer.Option(help="measure on a busy machine, and flag the result")] = False,
 ):
     """Measure training and sampling speed, memory and operations of each strategy, exclusively.
 
-    Results are kept by pytest-benchmark; compare them with `pytest-benchmark --storage=OUT compare`.
+    Results are kept by pytest-benchmark; compare them with `pytest-benchmark --storage=OUT compare`. With `--out
+    STORE/throughput`, and the batch, width, precision and threads of the store's cells, the store's report gives
+    seconds as kimg times these seconds/kimg.
     """
     from rich.console import Console
     from rich.table import Table

@@ -84,7 +84,7 @@ def _tables_check(store: "Store") -> "Check":
     """The report's tables against the rows."""
     from ...reports.consistency import table_problems
     from ...reports.ladder import frozen_ladders
-    from ..rows import read_curves, read_rows
+    from ..throughput.stored import read_reported
     from ..verification import Check
     from .reporting import TARGETS, kid_columns
 
@@ -92,7 +92,7 @@ def _tables_check(store: "Store") -> "Check":
     if not folder.is_dir():
         check.notes.append("there is no report; `graftbench report` writes one")
         return check
-    rows, curves = read_rows(store), read_curves(store)
+    rows, curves = read_reported(store)
     ladders = {}
     if (store.root / TARGETS).is_file():
         nothing = rows.iloc[:0], curves.iloc[:0]  # targets are looked up here, never frozen

@@ -93,7 +93,8 @@ def read_results(path: Path) -> pd.DataFrame:
         row[f"{info['phase']}_iqr"] = stats["iqr"] / stats["median"]
         row |= {key: value for key, value in info.items() if key not in identity | {"phase": 0, "images_per_second": 0}}
     return pd.DataFrame(rows.values()).assign(
-        **{key: machine[key] for key in ("hardware", "threads", "torch", "load_before", "load_after", "busy")}
+        measured=content.get("datetime", ""),
+        **{key: machine[key] for key in ("hardware", "threads", "torch", "load_before", "load_after", "busy")},
     )
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.collections import PolyCollection
 
+from ..clock import clock_note
 from ..settings import Setting, present
 from .axes import fit_to_means, log_ticks, metric_title, no_overlap, scale_for, short_title
 from .bounds import BOUNDS, EXPLAINED, bounds, mark_bounds
@@ -58,7 +59,8 @@ def convergence(setting: Setting, metric: str = "kid", against: str = "kimg") ->
         name,
         title,
         f"{metric_title(column)} on held-out references against {AXES[against]}: mean and 95 % interval over seeds. "
-        f"{EXPLAINED} {setting.title}; {setting.completeness}.",
+        f"{clock_note(setting.rows) + ' ' if against == 'seconds' else ''}{EXPLAINED} "
+        f"{setting.title}; {setting.completeness}.",
         _describe(data, setting, column),
         figure,
         data,

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from ..clock import clock_note
 from ..convergence import runtime_distribution
 from ..ladder import RUNGS, Ladder, ladders
 from ..settings import Setting, present
@@ -49,7 +50,7 @@ def runtime_ecdf(family: Setting, metric: str = "kid", targets: dict[str, Ladder
         f"evaluations; rungs at {', '.join(f'{share:.0%}' for share in RUNGS)} of the way from the start of "
         f"fine-tuning to its best. "
         f"Runs that never arrive stay in the count. In seconds the budget ends where the shortest complete run ends. "
-        f"{family.title}; {family.completeness}.",
+        f"{clock_note(family.rows)} {family.title}; {family.completeness}.",
         "Step chart. Mean share over the run (higher is better): "
         + ", ".join(f"{label} {area:.2f}" for label, area in list(areas.items())[:8])
         + ".",

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from ..clock import clock_note
 from ..settings import Setting, present
 from .figure import Absent, Plot, arrange, panels, plain
 from .means import mean_intervals
@@ -49,6 +50,7 @@ def throughput(setting: Setting) -> Plot | Absent:
         name,
         title,
         f"Cost of each strategy: mean and 95 % interval over targets and seeds. Hardware: {', '.join(machines)}. "
+        f"{clock_note(rows)} "
         f"{setting.title}; {setting.completeness}.",
         f"Bar chart of training cost for {len(order)} strategies. Fastest: {fastest}; slowest: {slowest}.",
         figure,

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from ..clock import clock_note
 from ..settings import Setting, present
 from .axes import log_ticks, metric_title, no_overlap, scale_for, short_title
 from .bounds import BOUNDS, EXPLAINED, bounds, mark_bounds
@@ -46,6 +47,7 @@ def pareto(setting: Setting, metric: str = "kid") -> Plot | Absent:
         title,
         f"Final {metric_title(column)} against training seconds (evaluation excluded): means over seeds with 95 % "
         f"intervals. The grey line joins the strategies that no other beats in both. {EXPLAINED} "
+        f"{clock_note(setting.rows)} "
         f"{setting.title}; {setting.completeness}.",
         "Scatter plot. On the Pareto front: " + "; ".join(fronts[:4]) + ".",
         figure,
