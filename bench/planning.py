@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..datasets.pairs import Pair, usual_pairs
+from ..datasets.pairs import usual_pairs
 from .cell import Cell
 from .errors import UserError, nearest
 from .matrix import Matrix, SourceChoice, Target, check_type
@@ -49,7 +49,13 @@ def plan_matrix(matrix: Matrix) -> Plan:
         domain = under_protocol(open_domain(target.domain), matrix.evaluation.protocol)
         available, wanted = domain.sizes()["shots"], max(matrix.shots_of(target))
         if wanted > available:
-            raise UserError(f"{target.domain!r} has {available} images to draw shots from, not {wanted}")
+            total = under_protocol(open_domain(target.domain), "literature").sizes()["shots"]
+            other = f", or evaluation: {{protocol: literature}} to draw from all {total}" if wanted <= total else ""
+            why = "the others are kept for validation and reference; " if available < total else ""
+            raise UserError(
+                f"{target.domain!r} has {available} images to draw shots from, not {wanted}; {why}ask for at most "
+                f"{available} shots{other}"
+            )
     plan = Plan()
     for name, params in matrix.variants():
         kind = strategies.get(name)
@@ -146,10 +152,9 @@ def _public_model(matrix: Matrix, choice: SourceChoice, target: Target, kind: st
     """The public source model of one of the literature's pairs, where nothing else is said and it fits; else empty."""
     if kind != "gan" or choice != SourceChoice(domain=choice.domain):  # type: ignore[call-arg]
         return ""
-    pairs = [Pair(choice.domain, target.domain, shots) for shots in matrix.shots_of(target)]
-    names = {usual_pairs()[str(pair)].checkpoint for pair in pairs if str(pair) in usual_pairs()} - {""}
-    fitting = [name for name in sorted(names) if _fits(matrix, public_sources()[name])]
-    return fitting[0] if fitting else ""
+    asked = (choice.domain, target.domain)
+    names = [pair.checkpoint for pair in usual_pairs().values() if (pair.source, pair.target) == asked]
+    return next((name for name in names if name and _fits(matrix, public_sources()[name])), "")
 
 
 def _fits(matrix: Matrix, source: PublicSource) -> bool:

@@ -61,14 +61,17 @@ def list_components(kind: Annotated[Kind | None, typer.Argument(help="what to li
 def _list_pairs() -> None:
     from rich.table import Table
 
+    from ...datasets.catalogue import catalogue
     from ...datasets.pairs import usual_pairs
     from ..public_sources import public_sources
 
-    columns = ("target", "public source model", "here", "numbers in")
+    columns = ("target", "protocol", "public source model", "here", "numbers in")
     table = Table(*columns, title="pairs", title_justify="left", box=None, pad_edge=False)
     for pair in usual_pairs().values():
         here = _here(public_sources()[pair.checkpoint]) if pair.checkpoint else ""
-        table.add_row(str(pair), pair.checkpoint, here, pair.used_by)
+        # where every image is a shot, nothing is left to hold out
+        whole = pair.target in catalogue() and catalogue()[pair.target].images == pair.shots
+        table.add_row(str(pair), "literature" if whole else "any", pair.checkpoint, here, pair.used_by)
     _console().print(table)
 
 

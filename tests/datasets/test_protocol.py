@@ -4,6 +4,7 @@ import pytest
 import torch
 from graftbench.bench.errors import UserError
 from graftbench.bench.matrix import parse_matrix
+from graftbench.bench.planning import plan_matrix
 from graftbench.bench.registries import domains
 from graftbench.datasets import draw_shots, evaluation_images, open_domain, reportable, under_protocol
 from graftbench.datasets.pairs import parse_pair, usual_pairs
@@ -48,6 +49,26 @@ def test_every_usual_pair_names_domains_and_checkpoints_that_are_known():
         domains.entry(pair.source.partition(":")[0])
         domains.entry(pair.target.partition(":")[0])
         assert pair.checkpoint in public_sources()
+
+
+def test_more_shots_than_are_held_out_say_how_the_literature_has_them(photos):
+    content = {
+        "name": "all",
+        "source": {"domain": "toyfaces"},
+        "targets": [f"folder:{photos}"],
+        "shots": [20],
+        "seeds": 1,
+        "strategies": ["scratch"],
+        "budget": {"kimg": 1},
+    }
+    why = (
+        r"has 8 images to draw shots from, not 20; .*at most 8 shots, or evaluation: \{protocol: literature\} .*all 20$"
+    )
+    with pytest.raises(UserError, match=why):
+        plan_matrix(parse_matrix(content, "test"))
+    plan_matrix(parse_matrix(content | {"evaluation": {"protocol": "literature"}}, "test"))
+    with pytest.raises(UserError, match=r"not 21; ask for at most 20 shots$"):
+        plan_matrix(parse_matrix(content | {"shots": [21], "evaluation": {"protocol": "literature"}}, "test"))
 
 
 def test_any_pair_can_be_written():

@@ -166,21 +166,23 @@ def test_a_matrix_names_the_model(published, cache):
 @pytest.fixture
 def pair(monkeypatch):
     """A usual pair whose target needs no download."""
-    known = {"ffhq->toycats@5": Pair("ffhq", "toycats", 5, "ffhq256-cdc")}
+    known = {"ffhq->toycats@7": Pair("ffhq", "toycats", 7, "ffhq256-cdc")}
     for place in ("graftbench.bench.planning.usual_pairs", "graftbench.datasets.pairs.usual_pairs"):
         monkeypatch.setattr(place, lambda: known)
 
 
 def test_a_usual_pair_starts_from_its_public_model(published, pair, cache):
-    asked = matrix(targets=["ffhq->toycats@5"])
+    asked = matrix(targets=["ffhq->toycats@7"])
     with pytest.raises(UserError, match=r"ffhq256-cdc is not here; run `graftbench fetch ffhq256-cdc`"):
         plan_matrix(asked)
     run("fetch", "ffhq256-cdc")
-    assert list(plan_matrix(asked).sources.values()) == [cache / "sources" / "ffhq256-cdc"]
+    for target in ("ffhq->toycats@7", "ffhq->toycats@5"):  # with other shots too
+        plan = plan_matrix(matrix(targets=[target]))
+        assert list(plan.sources.values()) == [cache / "sources" / "ffhq256-cdc"]
 
 
 def test_a_usual_pair_on_another_backbone_is_trained_as_the_matrix_says(published, pair):
-    plan = plan_matrix(matrix(targets=["ffhq->toycats@5"], backbone={"name": "dcgan", "resolution": 32, "width": 8}))
+    plan = plan_matrix(matrix(targets=["ffhq->toycats@7"], backbone={"name": "dcgan", "resolution": 32, "width": 8}))
     assert [spec.domain for spec in plan.to_pretrain] == ["ffhq"]
 
 
