@@ -26,6 +26,7 @@ def import_source(
     width: Annotated[int | None, typer.Option(help="of a safetensors file, in channels")] = None,
 ):
     """Turn a public checkpoint into a source model; every tensor must fit."""
+    from ...datasets import open_domain
     from ..backbones import make_backbone
     from ..errors import UserError
     from ..files import cache_root
@@ -33,6 +34,7 @@ def import_source(
 
     if (backbone is None) != (layout is not Layout.safetensors) or (backbone is None) != (resolution is None):
         raise UserError("--backbone and --resolution (and --width) go with --format safetensors, and only with it")
+    open_domain(domain)
     known = make_backbone(backbone, resolution, width) if backbone and resolution else None
     folder = out or cache_root() / "sources" / f"imported-{file.stem}"
     imported = import_checkpoint(file, layout.value, folder, domain, known)

@@ -115,5 +115,7 @@ def test_jpegs_decode_nearly_as_fast_as_torchvisions_own_decoder_and_the_second_
         f"{JPEGS / theirs.wall:.0f}, ratio {ratio:.2f} ({cpu_ratio:.2f} in processor time); "
         f"first survey {surveyed:.2f} s, second start {second:.3f} s"
     )
-    assert cpu_ratio >= 0.75  # 0.9 is the aim; processor time too is disturbed by what else runs on the cores
+    assert cpu_ratio >= 0.75  # processor time too is disturbed by what else runs on the cores
+    if "LOADING_JPEGS" in os.environ:  # asked for on a quiet machine
+        assert ratio >= 0.9
     assert second < 1
