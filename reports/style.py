@@ -1,17 +1,21 @@
 """How a strategy looks: one fixed colour, marker and line style per name, in every figure and on the page.
 
 Colours are Okabe and Ito's (2008) without their yellow, with Tol's indigo: told apart with the common forms of colour
-blindness. A family of strategies shares a colour; marker and line style alone identify a strategy, so that figures
-stay readable in grey. A plug-in's look follows from its name only: it never changes when others come or go.
+blindness. A family of strategies shares a colour; a built-in strategy has a marker of its own, so that scatter plots
+stay readable in grey, and lines a style besides. A plug-in's look follows from its name only: it never changes when
+others come or go. Its markers are half filled, which no built-in's is. Variants (other augmentation or
+hyper-parameters) keep colour and marker of their strategy, with another filling.
 """
 
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib
+import numpy as np
+from matplotlib.path import Path
 
 from .fonts import families
 
@@ -37,8 +41,35 @@ MARKERS = {
     "p": "pentagon",
     "h": "hexagon",
     "d": "diamond-tall",
+    "three-up": "star-triangle-up",
+    "three-down": "star-triangle-down",
+    "four": "star-diamond",
+    "six": "hexagram",
+    "hourglass": "hourglass",
+    "bowtie": "bowtie",
 }
-"""matplotlib's marker: Plotly's symbol."""
+"""matplotlib's marker, or one of ``GLYPHS``: Plotly's symbol."""
+
+
+def _star(points: int, inner: float, turn: float = 0.0) -> Path:
+    """A star with so many ``points`` of radius 1, the first ``turn`` degrees from the top, and an ``inner`` radius."""
+    angles = np.radians(90 + turn) + np.arange(2 * points + 1) * np.pi / points
+    radii = np.where(np.arange(2 * points + 1) % 2, inner, 1.0)
+    return Path(np.column_stack([radii * np.cos(angles), radii * np.sin(angles)]), closed=True)
+
+
+GLYPHS = {
+    "three-up": _star(3, 0.32),
+    "three-down": _star(3, 0.32, turn=180),
+    "four": _star(4, 0.36),
+    "six": _star(6, 0.577),
+    "hourglass": Path([(-0.8, 1), (0.8, 1), (-0.8, -1), (0.8, -1), (-0.8, 1)], closed=True),
+    "bowtie": Path([(-1, 0.8), (-1, -0.8), (1, 0.8), (1, -0.8), (-1, 0.8)], closed=True),
+}
+"""Markers that matplotlib lacks. They are filled whole or not at all."""
+
+HALVES = ("left", "right", "top", "bottom")
+Filling = Literal["full", "none", "left", "right", "top", "bottom"]
 
 LINES: dict[str, Any] = {
     "solid": "solid",
@@ -52,13 +83,13 @@ LINES: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Look:
-    """The appearance of one strategy. ``marker`` is matplotlib's, ``line`` a key of ``LINES``."""
+    """The appearance of one strategy. ``marker`` is a key of ``MARKERS``, ``line`` one of ``LINES``."""
 
     colour: str
     marker: str
     line: str
-    hollow: bool = False
-    """An open marker: a variant (other augmentation or hyper-parameters) of the strategy with the filled one."""
+    filling: Filling = "full"
+    """``full`` for built-in strategies, a half for plug-ins, any other than its strategy's for a variant."""
 
     @property
     def on_dark(self) -> str:
@@ -66,7 +97,9 @@ class Look:
 
     @property
     def symbol(self) -> str:
-        return MARKERS[self.marker] + ("-open" if self.hollow else "")
+        """Plotly's, which has no half filled ones: theirs are open with a dot."""
+        ending = {"full": "", "none": "-open"}.get(self.filling, "-open-dot")
+        return MARKERS[self.marker] + ending
 
     @property
     def dashes(self) -> Any:
@@ -78,51 +111,59 @@ class Look:
 
     def marker_style(self) -> dict[str, Any]:
         """Keyword arguments for a marker alone."""
-        face = "white" if self.hollow else self.colour
-        return {"color": self.colour, "marker": self.marker, "markerfacecolor": face, "markeredgecolor": self.colour}
+        return {
+            "color": self.colour,
+            "marker": GLYPHS.get(self.marker, self.marker),
+            "markerfacecolor": "white" if self.filling == "none" else self.colour,
+            "markerfacecoloralt": "white",
+            "markeredgecolor": self.colour,
+            "fillstyle": self.filling if self.filling in HALVES else "full",
+        }
 
 
 FIXED = {
     "source-only": Look(GREY, "X", "dot"),
     "scratch": Look(BLACK, "o", "solid"),
     "finetune": Look(BLUE, "s", "solid"),
-    "finetune-g": Look(BLUE, "^", "dash"),
-    "finetune-d": Look(BLUE, "v", "dot"),
+    "finetune-g": Look(BLUE, "three-up", "dash"),
+    "finetune-d": Look(BLUE, "three-down", "dot"),
     "frozen-d": Look(VERMILLION, "D", "solid"),
     "feature-d": Look(VERMILLION, "P", "dash"),
     "l2-sp": Look(GREEN, "^", "solid"),
     "ewc": Look(GREEN, "p", "dash"),
-    "feature-distillation": Look(GREEN, "X", "dashdot"),
-    "multitask": Look(ORANGE, "P", "solid"),
+    "feature-distillation": Look(GREEN, "six", "dashdot"),
+    "multitask": Look(ORANGE, "four", "solid"),
     "minegan": Look(ORANGE, "<", "dash"),
     "scale-shift": Look(PURPLE, "v", "solid"),
     "svd": Look(PURPLE, "d", "dash"),
     "lora": Look(PURPLE, "h", "dot"),
     "kernel-modulation": Look(PURPLE, ">", "dashdot"),
     "cdc": Look(SKY, "*", "solid"),
-    "vae": Look(INDIGO, "h", "longdash"),
-    "vae-finetune": Look(INDIGO, "*", "dashdot"),
+    "vae": Look(INDIGO, "bowtie", "longdash"),
+    "vae-finetune": Look(INDIGO, "hourglass", "dashdot"),
 }
 """The built-in strategies. Add a line for a new one; never change a line, since readers learn them."""
 
 
 def _free_looks() -> list[Look]:
-    taken = {(look.marker, look.line) for look in FIXED.values()}
-    shapes = [(marker, line) for marker in MARKERS for line in LINES if (marker, line) not in taken]
-    return [Look(colour, marker, line) for colour in PALETTE for marker, line in shapes]
+    taken = {(look.colour, look.marker) for look in FIXED.values()}
+    pairs = [(c, m) for c in PALETTE for m in MARKERS if m not in GLYPHS and (c, m) not in taken]
+    return [Look(*pair, line, half) for pair in pairs for line in LINES for half in HALVES]
 
 
 FREE = _free_looks()
-"""What is left for plug-ins: no built-in's marker and line style among them."""
+"""What is left for plug-ins: no built-in's marker in its colour, whatever the filling, so that variants differ too."""
 
 
 def look(strategy: str, label: str | None = None) -> Look:
-    """The look of ``strategy``; where ``label`` names a variant of it, its open marker and another line style."""
+    """The look of ``strategy``; where ``label`` names a variant of it, with another filling and line style."""
     base = FIXED.get(strategy) or FREE[_number(strategy) % len(FREE)]
     if label is None or label == strategy:
         return base
-    others = [line for line in LINES if line != base.line]
-    return replace(base, line=others[_number(label) % len(others)], hollow=True)
+    lines = [line for line in LINES if line != base.line]
+    fillings = ["none"] if base.marker in GLYPHS else [each for each in ("none", *HALVES) if each != base.filling]
+    number, line = divmod(_number(label), len(lines))
+    return replace(base, line=lines[line], filling=fillings[number % len(fillings)])
 
 
 def _number(name: str) -> int:

@@ -4,13 +4,16 @@ import itertools
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from fontTools.ttLib import TTFont
 from graftbench.bench.registries import strategies
 from graftbench.reports.fonts import families
-from graftbench.reports.style import FIXED, FREE, LINES, MARKERS, PALETTE, look, theme
+from graftbench.reports.style import FIXED, FREE, LINES, MARKERS, PALETTE, Look, look, theme
 from matplotlib import font_manager
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 
@@ -25,19 +28,28 @@ def contrast(first, second):
     return (light + 0.05) / (dark + 0.05)
 
 
-def test_marker_and_line_alone_tell_the_built_in_strategies_apart_in_grey():
-    shapes = [(each.marker, each.line) for each in FIXED.values()]
-    assert len(set(shapes)) == len(shapes)
+def test_the_marker_alone_tells_the_built_in_strategies_apart_in_grey():
+    markers = [(each.marker, each.filling) for each in FIXED.values()]
+    assert len(set(markers)) == len(markers)
 
 
 def test_every_registered_strategy_has_its_own_fixed_look():
     assert set(strategies.names()) <= set(FIXED)
 
 
-def test_a_plug_in_never_looks_like_a_built_in_strategy():
-    shapes = {(each.marker, each.line) for each in FIXED.values()}
-    assert all((each.marker, each.line) not in shapes for each in FREE)
-    assert len(FREE) > 200
+def test_a_plug_in_never_looks_like_a_built_in_strategy_or_a_variant_of_one():
+    markers, coloured = ({f(each) for each in FIXED.values()} for f in (grey_marker, coloured_marker))
+    assert not markers & {grey_marker(each) for each in FREE}
+    assert not coloured & {coloured_marker(each) for each in FREE}
+    assert len({(each.colour, *grey_marker(each)) for each in FREE}) > 300
+
+
+def grey_marker(each):
+    return each.marker, each.filling
+
+
+def coloured_marker(each):
+    return each.marker, each.colour
 
 
 def test_a_plug_in_looks_the_same_in_every_process():
@@ -49,8 +61,27 @@ def test_a_plug_in_looks_the_same_in_every_process():
 def test_a_variant_keeps_its_strategys_colour_and_marker_but_not_its_line():
     plain, variant = look("finetune"), look("finetune", "finetune+ada")
     assert (plain.colour, plain.marker) == (variant.colour, variant.marker)
-    assert plain.line != variant.line and variant.hollow and variant.symbol == "square-open"
+    assert plain.line != variant.line and plain.filling == "full" != variant.filling
+    assert plain.symbol == "square" and variant.symbol.startswith("square-open")
     assert look("finetune", "finetune") == plain
+
+
+def drawn(each):
+    """The pixels of a marker alone, in black."""
+    figure = Figure(figsize=(0.4, 0.4), dpi=100)
+    canvas = FigureCanvasAgg(figure)
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.axis("off")
+    axes.plot([0], [0], markersize=12, **replace(each, colour="#000000").marker_style())
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., 0] / 255
+
+
+def test_markers_and_fillings_look_different_when_drawn():
+    shapes = list(dict.fromkeys(grey_marker(each) for each in (*FIXED.values(), *FREE)))
+    pictures = [drawn(Look("#000000", marker, "solid", filling)) for marker, filling in shapes]
+    for first, second in itertools.combinations(range(len(shapes)), 2):
+        assert np.abs(pictures[first] - pictures[second]).sum() > 10, (shapes[first], shapes[second])
 
 
 @pytest.mark.parametrize("each", [*FIXED.values()], ids=[*FIXED])
