@@ -1,4 +1,4 @@
-"""``graftbench throughput`` and ``evaluation-speed``: how fast the strategies and the evaluation are."""
+"""``graftbench throughput``, ``evaluation-speed`` and ``clock-check``: how fast things are, and is the clock right."""
 
 import os
 from pathlib import Path
@@ -99,3 +99,43 @@ def evaluation_speed(
     found += [compare_point(generate, images, fakes=fakes, timm_form=form) for form in (True, False)]
     for each in found:
         print(f"{each.ratio:6.1f}x  {each.ours:7.3f} s, theirs {each.theirs:7.3f} s: {each.task}")
+
+
+@app.command("clock-check")
+def clock_check(
+    backbone: Annotated[str, typer.Option(help="NAME@RESOLUTION")] = "dcgan@32",
+    width: Annotated[int | None, typer.Option(help="channels; the backbone's default if left out")] = None,
+    kimg: Annotated[float, typer.Option(min=0.01, help="of each training")] = 8,
+    batch: Annotated[int, typer.Option(min=1)] = 16,
+    pairs: Annotated[int, typer.Option(min=1)] = 5,
+    threads: Annotated[int, typer.Option(min=1)] = 1,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N")] = "auto",
+):
+    """Check that ten times more evaluations change the reported training seconds by less than 2 %.
+
+    Trains the same cell with 2 and with 20 evaluations, in pairs and turns; the median ratio counts. Wants a quiet
+    machine. Exit code 1 if the change is larger.
+    """
+    from ..devices import choose_device
+    from ..errors import UserError
+    from ..throughput.clock_check import clock_pairs, middle, training_cell
+    from ..throughput.session import BUSY_SHARE, load
+
+    name, _, resolution = backbone.partition("@")
+    if not resolution.isdigit():
+        raise UserError(f"--backbone is NAME@RESOLUTION, such as dcgan@32, not {backbone!r}")
+    if load() > BUSY_SHARE:
+        print(f"the machine is busy (load {load():.2f} per core): single pairs will scatter")
+    found = []
+    cell = training_cell(name, int(resolution), width, kimg, batch)
+    for pair in clock_pairs(cell, pairs, threads, choose_device(device)):
+        found.append(pair)
+        print(
+            f"training {pair.few:8.3f} s of {pair.few_wall:6.1f} s with 2 evaluations, {pair.many:8.3f} s of "
+            f"{pair.many_wall:6.1f} s with 20: ratio {pair.ratio:.4f}",
+            flush=True,
+        )
+    ratio = middle(found)
+    print(f"median ratio of {len(found)} pairs: {ratio:.4f} ({100 * (ratio - 1):+.2f} %; less than 2 % is asked)")
+    if abs(ratio - 1) >= 0.02:
+        raise typer.Exit(1)

@@ -9,6 +9,7 @@ from graftbench.bench import clock as training_clock
 from graftbench.bench import experiment
 from graftbench.bench.cell import Cell
 from graftbench.bench.metrics.evaluator import Evaluator
+from graftbench.bench.throughput.clock_check import FEW, MANY, Pair, clock_pairs, middle
 from graftbench.strategies.scratch import Scratch
 
 STEPS, EVALUATION_SECONDS = 20, 50.0
@@ -63,3 +64,18 @@ def test_evaluations_do_not_change_the_reported_training_seconds(clock, tmp_path
     assert final["wall_seconds"] == STEPS + EVALUATION_SECONDS * (points + 1)
     curve = [json.loads(line) for line in (tmp_path / "cell/curve.jsonl").read_text().splitlines()]
     assert [row["seconds"] for row in curve] == [STEPS * point / points for point in range(points + 1)]
+
+
+def test_the_clock_check_passes_this_clock_and_catches_one_that_counts_evaluations(clock, monkeypatch):
+    """``graftbench clock-check`` does the same with a real clock."""
+    pairs = list(clock_pairs(CELL, 2, 1, torch.device("cpu")))
+    assert [pair.ratio for pair in pairs] == [1, 1]
+    assert [pair.many_wall - pair.few_wall for pair in pairs] == [EVALUATION_SECONDS * (MANY - FEW)] * 2
+    monkeypatch.setattr(experiment.Training, "seconds", property(lambda training: clock[0]))
+    clock[0] = 0.0
+    (pair,) = clock_pairs(CELL, 1, 1, torch.device("cpu"))
+    assert pair.ratio > 1.02
+
+
+def test_one_disturbed_pair_does_not_decide():
+    assert middle([Pair(1, ratio, 2, 3) for ratio in (0.99, 1.0, 1.01, 1.0, 5.0)]) == 1
