@@ -9,6 +9,8 @@ from typing import Any
 
 from .devices import cpu_name
 
+CHECKOUT = Path(__file__).resolve().parent.parent
+
 
 def describe_environment() -> dict[str, Any]:
     """Versions of all installed packages, commit of the suite (and whether it was changed), and the machine."""
@@ -26,10 +28,17 @@ def describe_environment() -> dict[str, Any]:
 
 def commit() -> dict[str, Any]:
     """Commit and dirtiness of the checkout that the suite runs from; empty for an installed wheel."""
-    folder = Path(__file__).resolve().parent.parent
-    if not (folder / ".git").exists():
+    if not (CHECKOUT / ".git").exists():
         return {"commit": "", "dirty": False}
-    return {"commit": _git(folder, "rev-parse", "HEAD"), "dirty": bool(_git(folder, "status", "--porcelain"))}
+    return {"commit": _git(CHECKOUT, "rev-parse", "HEAD"), "dirty": bool(_git(CHECKOUT, "status", "--porcelain"))}
+
+
+def commits_since(commit: str) -> int | None:
+    """How many commits after ``commit`` touch what a cell may run; None where git does not know it."""
+    if not (CHECKOUT / ".git").exists():
+        return None
+    counted = _git(CHECKOUT, "rev-list", "--count", f"{commit}..HEAD", "--", "bench", "strategies", "datasets")
+    return int(counted) if counted.isdecimal() else None
 
 
 def _git(folder: Path, *arguments: str) -> str:

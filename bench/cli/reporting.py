@@ -10,6 +10,7 @@ from . import app
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ...reports.bundle import Bundle
     from ..store import Store
 
 
@@ -67,8 +68,10 @@ def readme(
     from ...reports.bundle import read_bundle
     from ...reports.readme import update_readme
 
-    update_readme(file, read_bundle(results))
+    read = read_bundle(results)
+    update_readme(file, read)
     print(f"{file}: results of {results}")
+    _say_behind(read)
 
 
 @app.command()
@@ -78,11 +81,21 @@ def figures(
     to: Annotated[Path, typer.Option(help="where figures, tables and paper.tex go")] = Path("paper"),
 ):
     """Rebuild every figure and table of the benchmark paper from a results bundle."""
+    from ...reports.bundle import read_bundle
     from ...reports.figures import read_paper, rebuild
 
     paper, named = read_paper(spec)
+    read = read_bundle(results or named)
     written = rebuild(paper, results or named, to)
     print(f"{len(written)} files: {to.resolve()}")
+    _say_behind(read)
+
+
+def _say_behind(bundle: "Bundle") -> None:
+    from ..behind import behind
+
+    if sentence := behind(bundle.rows, str(bundle.environment.get("commit", ""))):
+        print(f"note: {sentence}")
 
 
 def write_store_report(store: "Store") -> Path:
