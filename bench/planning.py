@@ -32,7 +32,7 @@ class Plan:
 
 def plan_matrix(matrix: Matrix) -> Plan:
     """Expand a matrix. Raises ``UserError`` for what cannot be run."""
-    from ..datasets import open_domain, under_protocol
+    from ..datasets import open_domain
     from .backbones import make_backbone
     from .metrics.usable import require_usable
 
@@ -46,16 +46,7 @@ def plan_matrix(matrix: Matrix) -> Plan:
     require_usable(matrix.evaluation.extractor)
     for target in matrix.targets:
         open_domain(matrix.source_of(target).domain)
-        domain = under_protocol(open_domain(target.domain), matrix.evaluation.protocol)
-        available, wanted = domain.sizes()["shots"], max(matrix.shots_of(target))
-        if wanted > available:
-            total = under_protocol(open_domain(target.domain), "literature").sizes()["shots"]
-            other = f", or evaluation: {{protocol: literature}} to draw from all {total}" if wanted <= total else ""
-            why = "the others are kept for validation and reference; " if available < total else ""
-            raise UserError(
-                f"{target.domain!r} has {available} images to draw shots from, not {wanted}; {why}ask for at most "
-                f"{available} shots{other}"
-            )
+        _check_sizes(matrix, target)
     plan = Plan()
     for name, params in matrix.variants():
         kind = strategies.get(name)
@@ -66,6 +57,34 @@ def plan_matrix(matrix: Matrix) -> Plan:
     if len(set(keys)) != len(keys):
         raise UserError("the matrix names the same cell twice; remove the repeated strategy, target, shots or seed")
     return plan
+
+
+def _check_sizes(matrix: Matrix, target: Target) -> None:
+    """Refuse a target that has fewer images than the matrix draws or measures, with what would do instead."""
+    from ..datasets import SPLITS, open_domain, under_protocol
+    from .metrics.evaluator import SMALLEST_SET
+
+    domain = open_domain(target.domain)
+    protocol = matrix.evaluation.protocol
+    sizes, whole = under_protocol(domain, protocol).sizes(), sum(domain.sizes().values())
+    wanted, literature = max(matrix.shots_of(target)), "evaluation: {protocol: literature}"
+    if wanted > sizes["shots"]:
+        other = f", or {literature} to draw from all {whole}" if sizes["shots"] < wanted <= whole else ""
+        why = "the others are kept for validation and reference; " if sizes["shots"] < whole else ""
+        raise UserError(
+            f"{target.domain!r} has {sizes['shots']} images to draw shots from, not {wanted}; {why}ask for at most "
+            f"{sizes['shots']} shots{other}"
+        )
+    for split in SPLITS if protocol == "held-out" else ("reference",):
+        if split != "shots" and sizes[split] < SMALLEST_SET:
+            other = f"; {literature} compares with all {whole}" if sizes[split] < SMALLEST_SET <= whole else ""
+            raise UserError(
+                f"{target.domain!r} has {sizes[split]} images for the {split} split, measuring needs at least "
+                f"{SMALLEST_SET}: use a larger set{other}"
+            )
+    for name in ("fakes", "reals"):
+        if getattr(matrix.evaluation, name) < SMALLEST_SET:
+            raise UserError(f"evaluation.{name} must be at least {SMALLEST_SET} to measure anything")
 
 
 def _check_setting(name: str, value: Any, expected: Any) -> None:

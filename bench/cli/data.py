@@ -92,6 +92,7 @@ def check_domain(name: str) -> None:
     """Print what a domain holds: its splits, unreadable files, duplicates, leaks, and what can be reported."""
     from ...datasets import open_domain, reportable
     from ...datasets.image_set import ImageSet
+    from ..metrics.evaluator import SMALLEST_SET
 
     domain = open_domain(name)
     refuses = isinstance(domain, ImageSet) and domain.on_bad == "error"
@@ -109,6 +110,12 @@ def check_domain(name: str) -> None:
         for leak in leaks[:NAMED]:
             print(f"    {leak}")
         print(f"  resize: {domain.resize}")
+    smallest = min(domain.sizes()["validation"], domain.sizes()["reference"])
+    if smallest < SMALLEST_SET:
+        print(
+            f"  a run refuses this set as it is: {smallest} images are too few to measure with, {SMALLEST_SET} are "
+            "needed in the validation and in the reference split (30 in all); protocol: literature does with fewer"
+        )
     print(f"  {reportable(domain)}")
 
 

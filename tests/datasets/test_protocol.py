@@ -71,6 +71,24 @@ def test_more_shots_than_are_held_out_say_how_the_literature_has_them(photos):
         plan_matrix(parse_matrix(content | {"shots": [21], "evaluation": {"protocol": "literature"}}, "test"))
 
 
+def test_a_target_that_is_too_small_to_measure_with_is_refused_before_anything_runs(photos):
+    content = {
+        "name": "small",
+        "source": {"domain": "toyfaces"},
+        "targets": [f"folder:{photos}"],
+        "shots": [5],
+        "seeds": 1,
+        "strategies": ["scratch"],
+        "budget": {"kimg": 1},
+    }
+    why = r"has 4 images for the validation split, measuring needs at least 6: use a larger set; .* with all 20$"
+    with pytest.raises(UserError, match=why):
+        plan_matrix(parse_matrix(content, "test"))
+    assert plan_matrix(parse_matrix(content | {"evaluation": {"protocol": "literature"}}, "test")).cells
+    with pytest.raises(UserError, match=r"evaluation\.fakes must be at least 6"):
+        plan_matrix(parse_matrix(content | {"targets": ["toycats"], "evaluation": {"fakes": 5}}, "test"))
+
+
 def test_any_pair_can_be_written():
     pair = parse_pair("folder:/my/a->folder:/my/b@5")
     assert (pair.source, pair.target, pair.shots) == ("folder:/my/a", "folder:/my/b", 5)
