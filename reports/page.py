@@ -18,7 +18,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from .formats import SUFFIX, sort_key
-from .page_data import cell_table, facts, failures, interactive, packages, provenance
+from .page_data import cell_table, facts, failures, interactive, packages, provenance, waiting
 from .plots.figure import Absent, Plot
 from .table import Table, marked, text
 
@@ -72,6 +72,8 @@ def write_page(page: Page, path: Path) -> None:
         tables=tables,
         sections=bool(page.figures),
         failures=failures(page.rows),
+        waiting=waiting(page.rows),
+        not_run=int((page.rows["status"] == "missing").sum()) if len(page.rows) else 0,
         data=Markup(data),
         style=Markup(style),
         script=Markup(script),

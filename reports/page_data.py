@@ -31,8 +31,10 @@ def facts(rows: pd.DataFrame) -> list[tuple[str, str]]:
         return [("cells", "0")]
     ok = int((rows["status"] == "ok").sum())
     compared = rows[~rows["reference"].astype(bool)]
+    left = int((rows["status"] == "missing").sum())
     return [
         ("cells finished", f"{ok} of {len(rows)}"),
+        *([("not run yet", str(left))] if left else []),
         ("strategies", str(compared["label"].nunique())),
         ("targets", str(rows["target"].nunique())),
         ("shots", _list(rows["shots"])),
@@ -43,12 +45,20 @@ def facts(rows: pd.DataFrame) -> list[tuple[str, str]]:
 
 
 def failures(rows: pd.DataFrame) -> list[dict[str, object]]:
-    """Cells that have no result, with status and reason."""
+    """Cells that ended without a result, with status and reason."""
     if rows.empty:
         return []
-    failed = rows[rows["status"] != "ok"].sort_values(["target", "shots", "label", "seed"])
+    failed = rows[~rows["status"].isin(["ok", "missing"])].sort_values(["target", "shots", "label", "seed"])
     columns = ["target", "shots", "label", "seed", "status", "reason", "key"]
     return [dict(zip(columns, row, strict=True)) for row in failed[columns].fillna("").itertuples(index=False)]
+
+
+def waiting(rows: pd.DataFrame) -> list[tuple[str, int, str, str]]:
+    """Target, shots, strategy and seeds of the cells that have not been run yet."""
+    if rows.empty:
+        return []
+    left = rows[rows["status"] == "missing"].sort_values("seed").groupby(["target", "shots", "label"], sort=True)
+    return [(*place, ", ".join(map(str, seeds))) for place, seeds in left["seed"].agg(list).items()]
 
 
 def provenance(rows: pd.DataFrame, environment: Mapping[str, object]) -> list[tuple[str, str]]:

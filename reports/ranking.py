@@ -219,7 +219,8 @@ def paired_differences(scores: Scores, first: str, second: str) -> list[np.ndarr
 def notes(asked: Scores, scores: Scores, worst: RankTest, complete: RankTest) -> list[str]:
     """What a reader must know before trusting the order; ``asked`` holds the blocks without any score too."""
     stratum = ", ".join(f"{name} {value}" for name, value in scores.stratum.items())
-    lines = [
+    lines = [asked.unfinished] if asked.unfinished else []
+    lines += [
         f"Ranked by {scores.metric} ({scores.column.direction}) among rows with {stratum}; others are ranked apart.",
         f"A block is one (source, target, shots): {len(scores.blocks)}; seeds are averaged inside it.",
     ]

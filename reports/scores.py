@@ -4,6 +4,7 @@ Rows are compared only inside one *stratum*: same backbone, resolution, width, b
 metric with extractor. A *block* is one (source, target, shots); seeds are repetitions inside a block.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
@@ -20,6 +21,9 @@ MACHINE = ("hardware", "device", "threads")
 """Speeds and memory are compared only on the same of these."""
 
 Block = tuple[str, str, int]
+
+NOT_YET = "not run yet"
+"""Why a cell has no score that the store knows of and that has not ended: it may wait, run, or have been stopped."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,23 @@ class Scores:
         """In words, as every table prints it."""
         total = int(self.expected.sum()) * len(self.strategies)
         lost = int(self.missing.sum())
-        return f"{total - lost} of {total} cells" + (" (complete)" if not lost else f", {lost} missing")
+        kinds = Counter(why for (_, block, _), why in self.reasons.items() if block in self.blocks)
+        why = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+        return f"{total - lost} of {total} cells" + (" (complete)" if not lost else f", {lost} missing ({why})")
+
+    @property
+    def unfinished(self) -> str:
+        """A sentence where cells have not been run yet; empty where all have ended, well or not."""
+        waiting = [label for (label, block, _), why in self.reasons.items() if why == NOT_YET and block in self.blocks]
+        if not waiting:
+            return ""
+        share = int(self.expected.sum())
+        none = [label for label, count in sorted(Counter(waiting).items()) if count == share]
+        never = f"; of {', '.join(none)} none has" if none else ""
+        return (
+            f"Preliminary: {len(waiting)} of {share * len(self.strategies)} cells have not been run yet{never}. They "
+            "count like failed ones, as the worst score of their block, so that a place far down may only mean that."
+        )
 
     @property
     def losses(self) -> np.ndarray:
@@ -190,7 +210,7 @@ def array(
             continue
         where = place[0][block], place[1][int(seed)]
         if status != "ok":
-            reasons[where] = str(status)
+            reasons[where] = NOT_YET if status == "missing" else str(status)
         elif not np.isfinite(value):
             reasons[where] = "not measured"
         else:

@@ -178,9 +178,8 @@ def table_notes(scores: Scores, column: Column, marks: np.ndarray, alpha: float)
             f"Bold: best on the target; {'; '.join(others)} (paired by seed, Holm, {alpha:g}). Strategies that lack a"
             " seed there are not marked."
         )
-    if (lost := np.argwhere(scores.missing)).size:
-        kinds = sorted({scores.reasons[scores.strategies[i], scores.blocks[b], scores.seeds[s]] for i, b, s in lost})
-        yield f"Missing cells: {', '.join(kinds)}. A mean rank counts a missing cell as the worst score of its block."
+    if column.better != "none" and scores.missing.any():
+        yield scores.unfinished or "A mean rank counts a missing cell as the worst score of its block."
 
 
 def parameter_tables(rows: pd.DataFrame) -> Iterator[Table]:

@@ -66,7 +66,7 @@ def test_a_missing_cell_changes_only_what_it_should():
     name, target = whole.order[0], "babies"
     holed = rank(synthetic(4, 5, 3, failed={(name, target, 1)})[0])[0]
     assert holed.missing == (f"{name} on {target}, seed 1: failed",)
-    assert holed.completeness == "59 of 60 cells, 1 missing"
+    assert holed.completeness == "59 of 60 cells, 1 missing (1 failed)"
     assert holed.complete.blocks == 4
     assert holed.worst.blocks == 5
     assert holed.worst.mean_ranks[name] >= whole.worst.mean_ranks[name]
@@ -166,5 +166,5 @@ def test_a_block_without_any_score_changes_no_number_and_is_named():
     assert after.power == before.power
     assert [each.iqm for each in after.standings] == [each.iqm for each in before.standings]
     assert [each.missing for each in after.standings] == [2, 2, 2]
-    assert after.completeness == "12 of 18 cells, 6 missing"
+    assert after.completeness == "12 of 18 cells, 6 missing (6 not run yet)"
     assert any("no strategy has a score there: u" in note for note in after.notes)

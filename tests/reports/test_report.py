@@ -81,6 +81,23 @@ def test_a_store_without_any_finished_cell_says_what_is_not_drawn(tmp_path):
     assert "Not drawn" in page and "missing" in page
 
 
+def test_an_unfinished_store_tells_what_has_not_run_apart_from_what_failed(tmp_path):
+    rows, curves = synthetic(3, 2, 2, failed=[("l2-sp", "babies", 0)])
+    waits = (rows["label"] == "frozen-d") | ((rows["label"] == "l2-sp") & (rows["seed"] == 1))
+    rows.loc[waits, "status"], rows.loc[waits, "reason"] = "missing", ""
+    rows.loc[waits, [name for name in rows if "@" in name]] = np.nan
+    page = write_report(rows, curves[~curves["key"].isin(rows.loc[waits, "key"])], tmp_path).read_text()
+    assert "Failures (1)" in page and "Not run yet (6)" in page
+    assert "5 of 12 cells, 7 missing (6 not run yet, 1 failed)" in page
+    assert "Preliminary: 6 of 12 cells have not been run yet; of frozen-d none has." in page
+    assert "– (not run yet)" in page and "– (missing)" not in page
+
+
+def test_a_finished_store_with_failures_is_not_called_preliminary(report):
+    page = (report / "index.html").read_text()
+    assert "Preliminary" not in page and "not run yet" not in page.lower()
+
+
 def test_rows_of_different_extractors_shots_or_sources_never_share_a_figure():
     first, second = synthetic(2, 1, 1), synthetic(2, 1, 1, extractor="other", shots=100)
     rows, curves = pd.concat([first[0], second[0]]), pd.concat([first[1], second[1]])

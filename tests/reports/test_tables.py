@@ -94,7 +94,7 @@ def test_one_missing_cell_changes_its_own_entry_only():
                 assert entry(holed, row[0], target).interval == entry(whole, row[0], target).interval
     assert entry(holed, "l2-sp", "babies").text.endswith("(n=3/4)")
     assert entry(holed, "l2-sp", "babies").mark == ""
-    assert "47 of 48 cells, 1 missing" in "\n".join(holed.notes)
+    assert "47 of 48 cells, 1 missing (1 failed)" in "\n".join(holed.notes)
 
 
 def test_a_wholly_failed_entry_says_why():
