@@ -77,7 +77,9 @@ def throughput(
 
 @app.command("evaluation-speed")
 def evaluation_speed(
-    fakes: Annotated[int, typer.Option(min=100)] = 500, reals: Annotated[int, typer.Option(min=100)] = 1000
+    fakes: Annotated[int, typer.Option(min=100)] = 500,
+    reals: Annotated[int, typer.Option(min=100)] = 1000,
+    threads: Annotated[int, typer.Option(min=1, help="one is timed by the processor, more by the wall clock")] = 1,
 ):
     """Compare the speed of an evaluation with torch-fidelity's, in turns in one process."""
     import torch
@@ -94,9 +96,9 @@ def evaluation_speed(
             return to_uint8(generator(torch.randn(count, generator.latent_dim)))
 
     images = open_domain("toycats").images("reference", 32, list(range(2 * reals)))
-    found = [compare_fid(fakes, n) for n in (10, 100, 500, 1000)]
-    found.append(compare_extraction(images[:fakes]))
-    found += [compare_point(generate, images, fakes=fakes, timm_form=form) for form in (True, False)]
+    found = [compare_fid(fakes, n, threads=threads) for n in (10, 100, 500, 1000, 3000)]
+    found.append(compare_extraction(images[:fakes], threads=threads))
+    found += [compare_point(generate, images, fakes=fakes, timm_form=form, threads=threads) for form in (True, False)]
     for each in found:
         print(f"{each.ratio:6.1f}x  {each.ours:7.3f} s, theirs {each.theirs:7.3f} s: {each.task}")
 

@@ -1,6 +1,7 @@
-"""How fast an evaluation is beside torch-fidelity: same machine, same process, one thread, in turns.
+"""How fast an evaluation is beside torch-fidelity: same machine, same process, same threads, in turns.
 
-Times are of the processor, not of the wall, so that other processes on the machine disturb both sides little.
+On one thread, times are of the processor and not of the wall, so that other processes on the machine disturb both
+sides little.
 """
 
 import time
@@ -22,7 +23,7 @@ from ..registries import extractors
 
 @dataclass(frozen=True)
 class Comparison:
-    """Median processor seconds of ours and of the other, for the same result."""
+    """Median seconds of ours and of the other, for the same result."""
 
     task: str
     ours: float
@@ -33,7 +34,9 @@ class Comparison:
         return self.theirs / self.ours
 
 
-def compare_fid(n_fake: int = 500, n_real: int = 500, dimension: int = 2048, rounds: int = 3) -> Comparison:
+def compare_fid(
+    n_fake: int = 500, n_real: int = 500, dimension: int = 2048, rounds: int = 3, threads: int = 1
+) -> Comparison:
     """FID of given features. Both sides may keep what depends on the reference alone."""
     rng = torch.Generator().manual_seed(0)
     mixing = torch.randn(256, dimension, generator=rng)
@@ -45,7 +48,7 @@ def compare_fid(n_fake: int = 500, n_real: int = 500, dimension: int = 2048, rou
         fidelity.fid_statistics_to_metric(fidelity.fid_features_to_statistics(fake), statistics, verbose=False)
 
     task = f"FID of {n_fake} fakes, features given, d = {dimension}, against a kept reference of {n_real}"
-    return _in_turns(task, lambda: distance_between(reference, fit_gaussian(fake)), theirs, rounds)
+    return _in_turns(task, lambda: distance_between(reference, fit_gaussian(fake)), theirs, rounds, threads)
 
 
 class TimmForm(EfficientNetLite0):
@@ -63,11 +66,11 @@ class TimmForm(EfficientNetLite0):
         return self.pooled(self.prepare(images).contiguous(memory_format=torch.contiguous_format))
 
 
-def compare_extraction(images: Tensor, rounds: int = 3) -> Comparison:
+def compare_extraction(images: Tensor, rounds: int = 3, threads: int = 1) -> Comparison:
     """Features of uint8 images by our form of EfficientNet-Lite0 and by timm's."""
     ours, theirs = extractors.get("efficientnet-lite0-64")("efficientnet-lite0-64"), TimmForm("timm")
     task = f"features of {len(images)} images, EfficientNet-Lite0 at 64 px, beside timm's network"
-    return _in_turns(task, lambda: ours(images), lambda: theirs(images), rounds)
+    return _in_turns(task, lambda: ours(images), lambda: theirs(images), rounds, threads)
 
 
 def compare_point(
@@ -78,6 +81,7 @@ def compare_point(
     fakes: int = 500,
     shots: int = 10,
     rounds: int = 3,
+    threads: int = 1,
 ) -> Comparison:
     """A whole evaluation point: generate, extract, measure.
 
@@ -97,20 +101,24 @@ def compare_point(
         lambda: evaluator.evaluate(generate(fakes)),
         lambda: fidelity.calculate_metrics(generate(fakes), reals[:half], **options),
         rounds,
+        threads,
     )
 
 
-def _in_turns(task: str, ours: Callable[[], object], theirs: Callable[[], object], rounds: int) -> Comparison:
+def _in_turns(
+    task: str, ours: Callable[[], object], theirs: Callable[[], object], rounds: int, threads: int
+) -> Comparison:
     """Each round times both, so that a disturbance of the machine falls on both."""
     seconds: tuple[list[float], list[float]] = ([], [])
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+    clock = time.process_time if threads == 1 else time.perf_counter
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
     try:
         for _ in range(rounds):
             for each, taken in zip((ours, theirs), seconds, strict=True):
-                started = time.process_time()
+                started = clock()
                 each()
-                taken.append(time.process_time() - started)
+                taken.append(clock() - started)
     finally:
-        torch.set_num_threads(threads)
+        torch.set_num_threads(before)
     return Comparison(task, median(seconds[0]), median(seconds[1]))
