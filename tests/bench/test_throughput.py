@@ -1,5 +1,6 @@
 """The throughput suite measures exclusively, counts exactly, and keeps what pytest-benchmark can compare."""
 
+import shutil
 import subprocess
 import sys
 
@@ -7,7 +8,11 @@ import filelock
 import pytest
 import torch
 from graftbench.bench.errors import UserError
+from graftbench.bench.files import write_json
+from graftbench.bench.rows import read_rows
+from graftbench.bench.store import Store
 from graftbench.bench.throughput import session
+from graftbench.bench.throughput.stored import FOLDER, read_reported
 from graftbench.bench.throughput.workload import OperationCount, Workload, counted
 from torch import nn
 
@@ -72,3 +77,24 @@ def test_a_file_that_is_no_result_is_refused(tmp_path):
     (tmp_path / "x.json").write_text("{}")
     with pytest.raises(UserError, match="no stored throughput result"):
         session.read_results(tmp_path / "x.json")
+
+
+def test_a_store_reports_on_the_clock_of_the_measurement_that_it_holds(finished_run, tmp_path):
+    shutil.copytree(finished_run, tmp_path / "store")
+    store = Store(tmp_path / "store")
+    (row,) = read_rows(store).to_dict("records")
+    shared = ("strategy", "backbone", "resolution", "width", "batch", "precision", "device")
+    info = {name: row[name] for name in shared} | {"phase": "training", "images_per_second": 8.0}
+    machine = {name: row[name] for name in ("hardware", "threads", "torch")}
+    machine |= {"load_before": "0", "load_after": 0.0, "busy": False}
+    result = {
+        "benchmarks": [{"extra_info": info | {"seconds_per_kimg": 125.0}, "stats": {"iqr": 0.0, "median": 1.0}}],
+        "machine_info": machine,
+        "datetime": "2026-01-01T00:00:00",
+    }
+    assert read_reported(store)[0]["clock"].tolist() == ["own"]
+    write_json(store.root / FOLDER / "machine/0001.json", result)
+    rows, curves = read_reported(store)
+    assert rows["clock"].tolist() == ["exclusive"] and rows["seconds_per_kimg"].tolist() == [125.0]
+    assert curves["seconds"].tolist() == (125.0 * curves["kimg"]).tolist()
+    assert read_rows(store)["seconds_per_kimg"].tolist() == [row["seconds_per_kimg"]], "the store keeps the cell's own"
