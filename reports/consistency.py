@@ -18,11 +18,11 @@ def headline_problems(rows: pd.DataFrame, curves: pd.DataFrame) -> list[str]:
     if ok.empty:
         return []
     known = curves[curves["key"].isin(ok.index)].reset_index(drop=True)
-    problems = [f"{key}: ended ok but has no curve" for key in ok.index.difference(known["key"])]
+    problems = [f"{key}: ended ok but has no curve" for key in ok.index.difference(pd.Index(known["key"]))]
     last = known.groupby("key").tail(1).set_index("key")
     ok = ok.loc[ok.index.intersection(last.index)]
     last = last.loc[ok.index]
-    for name in last.columns.intersection(ok.columns).difference(OWN):
+    for name in last.columns.intersection(ok.columns).difference(list(OWN)):
         problems += _unequal(ok, name, last[name], "the last point of the curve")
     for extractor, group in ok.groupby("extractor"):
         points = known[known["key"].isin(group.index)]

@@ -82,9 +82,10 @@ def runs_of(rows: pd.DataFrame, curves: pd.DataFrame, metric: str, against: str 
     points = mine.groupby("key").indices
     nothing = np.empty(0, int)
     found = []
-    for row in rows[~rows["reference"].astype(bool)].itertuples():
-        where = points.get(row.key, nothing)
-        found.append(Run(str(row.label), int(row.seed), x[where], value[where]))
+    ranked = rows[~rows["reference"].astype(bool)]
+    for key, label, seed in zip(ranked["key"], ranked["label"], ranked["seed"], strict=True):
+        where = points.get(key, nothing)
+        found.append(Run(str(label), int(seed), x[where], value[where]))
     return found
 
 

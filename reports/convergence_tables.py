@@ -67,7 +67,7 @@ def watch(
         horizon = horizon_of(group, runs, against)
         if (ladder := targets.get(ladder_name(key))) and np.isfinite(horizon):
             found = dict(zip(names, key, strict=True))
-            yield Watched((str(found["source"]), str(found["target"]), int(found["shots"])), runs, horizon, ladder)
+            yield Watched((str(found["source"]), str(found["target"]), int(str(found["shots"]))), runs, horizon, ladder)
 
 
 def time_table(
@@ -125,7 +125,7 @@ def hits_table(
             body.append(
                 (
                     str(label),
-                    *(f"{int(hits.loc[rung, 'hits'])}/{int(hits.loc[rung, 'runs'])}" for rung in RUNGS),
+                    *(f"{hits['hits'][rung]:.0f}/{hits['runs'][rung]:.0f}" for rung in RUNGS),
                     f"{spent / counted:.2f}" if counted else "∞",
                     f"{float(np.average(last['par10'] / last['horizon'], weights=last['runs'])):.2f}",
                 )

@@ -80,7 +80,7 @@ def coverage_table(found: pd.DataFrame) -> Table:
         body.append(
             (
                 f"{'mean' if statistic == 'mean' else 'IQM'} over {targets} targets, {apart:g} apart",
-                int(seeds),
+                int(str(seeds)),
                 share(promised["coverage"]),
                 share(promised["naive_coverage"]),
                 f"{promised['width'].mean():.2f}",

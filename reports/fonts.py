@@ -8,6 +8,7 @@ lacks comes from the whole typeface.
 import tempfile
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 from fontTools import subset
@@ -54,7 +55,8 @@ def _cut(whole: Path, to: Path) -> None:
         cutter = subset.Subsetter(options)
         cutter.populate(unicodes=KEPT)
         cutter.subset(font)
-        for record in font["name"].names:
+        names: Any = font["name"]
+        for record in names.names:
             if record.nameID in (FAMILY, FULL_NAME):
                 record.string = record.toUnicode().replace(WHOLE, CUT)
             elif record.nameID == POSTSCRIPT_NAME:

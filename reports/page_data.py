@@ -112,7 +112,14 @@ def interactive(rows: pd.DataFrame, curves: pd.DataFrame) -> str:
     found = settings(rows, curves)
     looks = {label: look for setting in found for label, look in setting.looks(references=False).items()}
     strategies = [
-        {"label": label, "colour": look.colour, "dark": look.on_dark, "symbol": look.symbol, "dash": look.line}
+        {
+            "label": label,
+            "colour": look.colour,
+            "dark": look.on_dark,
+            "symbol": look.symbol,
+            "outline": look.outline(radius=4.5),
+            "dash": look.line,
+        }
         for label, look in looks.items()
     ]
     charts, left_out, size = [], [], 0
@@ -156,8 +163,8 @@ def _charts(setting: Setting, metric: str) -> list[dict[str, object]]:
                 "target": target,
                 "metric": metric_title(column),
                 "clock": clock_note(setting.rows),
-                "floor": _digits(lines.loc[[target], "floor"])[0],
-                "ceiling": _digits(lines.loc[[target], "ceiling"])[0],
+                "floor": _rounded(lines["floor"][target]),
+                "ceiling": _rounded(lines["ceiling"][target]),
                 "kimg": common,
                 "series": series,
             }
@@ -167,7 +174,11 @@ def _charts(setting: Setting, metric: str) -> list[dict[str, object]]:
 
 def _digits(values: pd.Series, digits: int = 4) -> list[float | None]:
     """Numbers with so many significant digits; None where there is none."""
-    return [float(f"{value:.{digits}g}") if math.isfinite(value) else None for value in values.astype(float)]
+    return [_rounded(value, digits) for value in values.astype(float)]
+
+
+def _rounded(value: float, digits: int = 4) -> float | None:
+    return float(f"{value:.{digits}g}") if math.isfinite(value) else None
 
 
 def _own(rows: pd.DataFrame, metric: str) -> pd.Series:

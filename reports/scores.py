@@ -161,7 +161,7 @@ def relevant(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 def scores(rows: pd.DataFrame, metric: str, stratum: dict[str, object]) -> Scores:
     """Put the rows of one stratum into arrays. Raises ``UserError`` where two rows claim the same place."""
-    rows = rows.assign(block=list(zip(*(rows[name] for name in BLOCK), strict=True)))
+    rows = rows.assign(block=pd.Series(list(zip(*(rows[name] for name in BLOCK), strict=True)), rows.index, object))
     refuse_duplicates(rows, stratum)
     ranked = rows[~rows["reference"].astype(bool)]
     lines = rows[rows["reference"].astype(bool)]

@@ -11,10 +11,11 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import matplotlib
 import numpy as np
+from matplotlib.markers import MarkerStyle
 from matplotlib.path import Path
 
 from .fonts import families
@@ -100,6 +101,14 @@ class Look:
         """Plotly's, which has no half filled ones: theirs are open with a dot."""
         ending = {"full": "", "none": "-open"}.get(self.filling, "-open-dot")
         return MARKERS[self.marker] + ending
+
+    def outline(self, radius: float) -> str:
+        """The marker's outline as the data of an SVG path around the origin."""
+        marker = MarkerStyle(GLYPHS.get(self.marker, self.marker))
+        path = marker.get_path().transformed(marker.get_transform())
+        scale = np.array([1, -1]) * radius / np.abs(path.vertices).max()
+        corners = [" ".join(f"{x:.1f},{y:.1f}" for x, y in part * scale) for part in path.to_polygons()]
+        return " ".join(f"M{part}z" for part in corners)
 
     @property
     def dashes(self) -> Any:
@@ -205,5 +214,5 @@ def theme() -> Iterator[None]:
     """Draw and save with the same settings whatever the user's matplotlibrc says."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update(SETTINGS | {"font.family": families()})
+        matplotlib.rcParams.update(cast(Any, SETTINGS | {"font.family": families()}))
         yield

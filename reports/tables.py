@@ -195,8 +195,10 @@ def parameter_tables(rows: pd.DataFrame) -> Iterator[Table]:
         title="Hyper-parameters that differ from the strategies' defaults",
         head=("strategy", "registered as", "set", "augmentation", "targets", "cells"),
         body=tuple(
-            (str(label), str(strategy), settings_text(str(params)), str(augment), int(line.targets), int(line.cells))
-            for (label, strategy, params, augment), line in zip(lines.index, lines.itertuples(), strict=True)
+            (str(label), str(strategy), settings_text(str(params)), str(augment), int(targets), int(cells))
+            for (label, strategy, params, augment), targets, cells in zip(
+                lines.index, lines["targets"], lines["cells"], strict=True
+            )
         ),
         notes=(
             "Set in the matrix, or chosen on the validation split where the matrix asks for tuning.",

@@ -125,13 +125,13 @@ def pictures(store: "Store", rows: "pd.DataFrame") -> dict[str, dict[str, Path]]
     from ..pictures import reference_grid
 
     found = {kind: {} for kind in ("sample_images", "real_images", "shot_images", "interpolation_images")}
-    for row in rows.itertuples():
-        grid = reference_grid(str(row.target), int(row.resolution))
-        key = str(row.key)
+    columns = ("key", "target", "resolution", "shots", "seed")
+    for key, target, resolution, shots, seed in zip(*(rows[name] for name in columns), strict=True):
+        grid = reference_grid(target, int(resolution))
         found["sample_images"][key] = store.folder(key) / "samples.png"
         found["interpolation_images"][key] = store.folder(key) / "interpolations.png"
         found["real_images"][key] = store.references / f"{grid}.png"
-        found["shot_images"][key] = store.references / f"{grid}-shots{row.shots}-seed{row.seed}.png"
+        found["shot_images"][key] = store.references / f"{grid}-shots{shots}-seed{seed}.png"
     return {kind: {key: path for key, path in paths.items() if path.is_file()} for kind, paths in found.items()}
 
 

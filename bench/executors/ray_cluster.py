@@ -1,6 +1,7 @@
 """Cells as Ray tasks. Everything travels through Ray: no disk is shared, and nodes need only the dependencies."""
 
 import dataclasses
+import logging
 import os
 import sys
 from pathlib import Path
@@ -52,7 +53,7 @@ def run_ray(jobs: list[Job], watch: Watch, slots: int | None, address: str | Non
     if address is None:
         start |= {"num_cpus": slots or os.cpu_count(), "include_dashboard": False}
     try:
-        ray.init(**start, log_to_driver=False, logging_level="ERROR")
+        ray.init(**start, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, ValueError, RuntimeError) as error:
         said = str(error).partition("\n")[0]
         hint = "; if it was started with an access token, set RAY_AUTH_MODE=token" if address else ""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import torch
 from timm.models import create_model
@@ -56,7 +57,7 @@ class TimmForm(EfficientNetLite0):
 
     def __init__(self, name: str, *, weights: Path | None = None, device: torch.device | str = "cpu"):
         super().__init__(name, 64, weights, device)
-        network = create_model("tf_efficientnet_lite0", pretrained=False).eval().requires_grad_(False)
+        network: Any = create_model("tf_efficientnet_lite0", pretrained=False).eval().requires_grad_(False)
         tensors = torch.load(self.weights, map_location="cpu", weights_only=True).values()
         network.load_state_dict(dict(zip(network.state_dict(), tensors, strict=True)))
         network.to(self.device)

@@ -40,6 +40,12 @@ def log_ticks(axis, few: bool = True) -> None:
     axis.set_minor_locator(NullLocator())
 
 
+def leftmost(axes: Axes) -> bool:
+    """Whether a panel stands in the first column, where the vertical axis is named."""
+    place = axes.get_subplotspec()
+    return place is None or place.is_first_col()
+
+
 def no_overlap(axes: Axes) -> None:
     """Few enough ticks for a small panel."""
     if axes.get_xscale() == "linear":

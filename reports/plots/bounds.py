@@ -25,12 +25,12 @@ def bounds(setting: Setting, metric: str) -> pd.DataFrame:
     return found
 
 
-def mark_bounds(axes: Axes, bounds: pd.Series) -> None:
-    """Draw both where the axis reaches them; one outside is written at the edge, so that it flattens no difference."""
+def mark_bounds(axes: Axes, bounds: pd.DataFrame, target: str) -> None:
+    """Draw both of a target where the axis reaches them; one outside is written at the edge and flattens nothing."""
     low, high = sorted(axes.get_ylim())
     outside: dict[str, list[str]] = {"↓": [], "↑": []}
     for name, style in (("floor", FLOOR), ("ceiling", CEILING)):
-        value = float(bounds[name])
+        value = float(bounds[name][target])
         if low <= value <= high:
             axes.axhline(value, zorder=1.5, **style)
         elif np.isfinite(value):

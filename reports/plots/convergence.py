@@ -6,7 +6,7 @@ from matplotlib.collections import PolyCollection
 
 from ..clock import clock_note
 from ..settings import Setting, present
-from .axes import fit_to_means, log_ticks, metric_title, no_overlap, scale_for, short_title
+from .axes import fit_to_means, leftmost, log_ticks, metric_title, no_overlap, scale_for, short_title
 from .bounds import BOUNDS, EXPLAINED, bounds, mark_bounds
 from .figure import MOST_BANDS, Absent, Plot, arrange, legend, panels, plain
 from .means import mean_intervals
@@ -34,7 +34,7 @@ def convergence(setting: Setting, metric: str = "kid", against: str = "kimg") ->
         shown = data[data["target"] == target]
         bands, colours = [], []
         for label, group in shown.groupby("label", sort=True):
-            style = looks[label]
+            style = looks[str(label)]
             each.plot(group["x"], group["mean"], markevery=max(1, len(group) // 6), label=label, **style.line_style())
             low = group["low"] if scale == "linear" else np.maximum(group["low"], group["mean"] / 4)
             there_and_back = zip([group["x"], group["x"][::-1]], [low, group["high"][::-1]], strict=True)
@@ -42,16 +42,16 @@ def convergence(setting: Setting, metric: str = "kid", against: str = "kimg") ->
             colours.append(style.colour)
         each.add_collection(PolyCollection(bands, facecolors=colours, alpha=faint, linewidths=0), autolim=False)
         each.set_yscale(scale)
-        near = [lines.loc[target, "ceiling"], lines.loc[target, "floor"] if scale == "linear" else np.nan]
+        near = [lines["ceiling"][target], lines["floor"][target] if scale == "linear" else np.nan]
         fit_to_means(each, shown["mean"].to_numpy(), near)
-        mark_bounds(each, lines.loc[target])
+        mark_bounds(each, lines, target)
         each.set_title(plain(target))
         each.set_xlabel(AXES[against])
         if scale == "log":
             log_ticks(each.yaxis)
         no_overlap(each)
     for each in axes:
-        if each.get_subplotspec().is_first_col():
+        if leftmost(each):
             each.set_ylabel(short_title(column))
     legend(figure, looks, BOUNDS)
     arrange(figure)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..settings import Setting, present
-from .axes import fit_to_means, log_ticks, metric_title, no_overlap, scale_for, short_title
+from .axes import fit_to_means, leftmost, log_ticks, metric_title, no_overlap, scale_for, short_title
 from .bounds import BOUNDS, EXPLAINED, bounds, mark_bounds
 from .figure import MOST_BANDS, Absent, Plot, arrange, legend, panels, plain
 from .means import mean_intervals
@@ -24,7 +24,7 @@ def shots_quality(family: Setting, metric: str = "kid") -> Plot | Absent:
     places, lines = sorted(data["shots"].unique()), bounds(family, metric)
     for target, each in zip(family.targets, axes, strict=True):
         for label, group in data[data["target"] == target].groupby("label", sort=True):
-            style = looks[label]
+            style = looks[str(label)]
             each.plot(group["shots"], group["mean"], **style.line_style())
             low = np.maximum(group["low"], group["mean"] / 4) if scale == "log" else group["low"]
             each.fill_between(group["shots"], low, group["high"], color=style.colour, alpha=faint, linewidth=0)
@@ -36,10 +36,10 @@ def shots_quality(family: Setting, metric: str = "kid") -> Plot | Absent:
             log_ticks(each.yaxis)
         each.set_xlim(min(places) / 1.2, max(places) * 1.2)
         fit_to_means(each, data.loc[data["target"] == target, "mean"].to_numpy())
-        mark_bounds(each, lines.loc[target])
+        mark_bounds(each, lines, target)
         each.set_title(plain(target))
         each.set_xlabel("training images (shots)")
-        if each.get_subplotspec().is_first_col():
+        if leftmost(each):
             each.set_ylabel(short_title(column))
         no_overlap(each)
     legend(figure, looks, BOUNDS)

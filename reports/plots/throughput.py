@@ -5,6 +5,7 @@ import pandas as pd
 
 from ..clock import clock_note
 from ..settings import Setting, present
+from .axes import leftmost
 from .figure import Absent, Plot, arrange, panels, plain
 from .means import mean_intervals
 
@@ -36,7 +37,7 @@ def throughput(setting: Setting) -> Plot | Absent:
         half = (table["high"] - table["mean"]).to_numpy() * unit
         colours = [looks[label].colour for label in order]
         each.barh(places, table["mean"] * unit, color=colours, height=0.68, xerr=half, ecolor="#444444", capsize=1.5)
-        each.set_yticks(places, [plain(label) for label in order] if each.get_subplotspec().is_first_col() else [])
+        each.set_yticks(places, [plain(label) for label in order] if leftmost(each) else [])
         each.grid(axis="y", visible=False)
         each.tick_params(axis="y", length=0)
         each.set_xlabel(words)

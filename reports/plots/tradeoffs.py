@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 
 from ..clock import clock_note
 from ..settings import Setting, present
-from .axes import log_ticks, metric_title, no_overlap, scale_for, short_title
+from .axes import leftmost, log_ticks, metric_title, no_overlap, scale_for, short_title
 from .bounds import BOUNDS, EXPLAINED, bounds, mark_bounds
 from .figure import MOST_BANDS, Absent, Plot, arrange, legend, panels, plain
 from .means import mean_intervals
@@ -35,9 +35,9 @@ def pareto(setting: Setting, metric: str = "kid") -> Plot | Absent:
         front = shown[shown["on_front"]].sort_values("x")
         each.step(front["x"], front["y"], where="post", color="#888888", linewidth=1, zorder=1.5)
         _finish(each, log_x, log_y, plain(target))
-        mark_bounds(each, lines.loc[target])
+        mark_bounds(each, lines, target)
         each.set_xlabel("training time (s) ↓")
-        if each.get_subplotspec().is_first_col():
+        if leftmost(each):
             each.set_ylabel(short_title(column))
     legend(figure, looks, {"Pareto front": {"color": "#888888", "linewidth": 1}} | BOUNDS, lines=False)
     arrange(figure)
@@ -71,7 +71,7 @@ def scatter(setting: Setting, stem: str, horizontal: str, vertical: str, remark:
         _scatter(each, data[data["target"] == target], looks)
         _finish(each, False, False, plain(target))
         each.set_xlabel(short_title(x))
-        if each.get_subplotspec().is_first_col():
+        if leftmost(each):
             each.set_ylabel(short_title(y))
     legend(figure, looks, lines=False)
     arrange(figure)
@@ -130,8 +130,8 @@ def _scatter(axes: Axes, shown: pd.DataFrame, looks: dict) -> None:
     thin = {"colors": colours, "linewidth": 0.6, "alpha": faint, "zorder": 2}
     axes.hlines(shown["y"], shown["x_low"], shown["x_high"], **thin)
     axes.vlines(shown["x"], shown["y_low"], shown["y_high"], **thin)
-    for row in shown.itertuples():
-        axes.plot(row.x, row.y, linestyle="none", zorder=3, **looks[row.label].marker_style())
+    for x, y, label in zip(shown["x"], shown["y"], shown["label"], strict=True):
+        axes.plot(x, y, linestyle="none", zorder=3, **looks[label].marker_style())
     if not shown.empty:  # the points set the range, not the longest interval
         for points, setter in ((shown["x"], axes.set_xlim), (shown["y"], axes.set_ylim)):
             spread = max(float(points.max() - points.min()), 0.05 * abs(float(points.max()))) or 0.5

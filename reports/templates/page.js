@@ -21,18 +21,9 @@
 
   // Strategies on and off
   const DASHES = { solid: "", dash: "6 3", dot: "1.5 2.5", dashdot: "6 2 1.5 2", longdash: "10 3" };
-  const SHAPES = {
-    circle: "M15 3.5a3.5 3.5 0 1 0 .01 0z", square: "M12 4h6v6h-6z", diamond: "M15 2.5l4.5 4.5-4.5 4.5-4.5-4.5z",
-    "triangle-up": "M15 3l4 7.5h-8z", "triangle-down": "M15 11l4-7.5h-8z", "triangle-left": "M11 7l7.5-4v8z",
-    "triangle-right": "M19 7l-7.5-4v8z", cross: "M13.5 3h3v2.5h2.5v3h-2.5v2.5h-3v-2.5h-2.5v-3h2.5z",
-    x: "M11.5 4.5l1.5-1.5 2 2 2-2 1.5 1.5-2 2.5 2 2.5-1.5 1.5-2-2-2 2-1.5-1.5 2-2.5z",
-    star: "M15 2.5l1.3 3.2 3.5.2-2.7 2.2.9 3.4-3-1.9-3 1.9.9-3.4-2.7-2.2 3.5-.2z",
-    pentagon: "M15 3l4 3-1.5 4.7h-5l-1.5-4.7z", hexagon: "M15 3l3.6 2v4l-3.6 2-3.6-2v-4z",
-    "diamond-tall": "M15 2.5l2.8 4.5-2.8 4.5-2.8-4.5z",
-  };
   function swatch(strategy) {
     const colour = isDark() ? strategy.dark : strategy.colour;
-    const open = strategy.symbol.endsWith("-open");
+    const open = strategy.symbol.includes("-open");
     const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
     svg.setAttribute("viewBox", "0 0 30 14");
     svg.setAttribute("aria-hidden", "true");
@@ -42,7 +33,9 @@
       svg.append(node);
     };
     add("path", { d: "M0 7h30", stroke: colour, "stroke-width": 1.8, "stroke-dasharray": DASHES[strategy.dash] });
-    add("path", { d: SHAPES[strategy.symbol.replace("-open", "")], fill: open ? "white" : colour, stroke: colour });
+    add("path", {
+      d: strategy.outline, transform: "translate(15 7)", fill: open ? "white" : colour, stroke: colour,
+    });
     return svg;
   }
   function drawChips() {
