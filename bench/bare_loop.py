@@ -88,7 +88,7 @@ class BareLoop:
         self.steps_done += 1
         self._update_average()
         if not self.tuned:
-            loss.item(), generator_loss.item()
+            _ = loss.item(), generator_loss.item()
 
     @torch.no_grad()
     def _update_average(self) -> None:

@@ -58,7 +58,10 @@ def waiting(rows: pd.DataFrame) -> list[tuple[str, int, str, str]]:
     if rows.empty:
         return []
     left = rows[rows["status"] == "missing"].sort_values("seed").groupby(["target", "shots", "label"], sort=True)
-    return [(*place, ", ".join(map(str, seeds))) for place, seeds in left["seed"].agg(list).items()]
+    return [
+        (str(target), int(shots), str(label), ", ".join(map(str, part["seed"])))
+        for (target, shots, label), part in left
+    ]
 
 
 def provenance(rows: pd.DataFrame, environment: Mapping[str, object]) -> list[tuple[str, str]]:

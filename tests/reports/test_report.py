@@ -151,5 +151,5 @@ def test_floor_and_ceiling_stand_on_every_plot_of_a_metric_even_far_outside_its_
 def test_floor_and_ceiling_outside_on_the_same_side_share_one_line():
     axes = Figure().subplots()
     axes.set_ylim(10, 20)
-    mark_bounds(axes, pd.Series({"floor": 0.5, "ceiling": 8.8}))
+    mark_bounds(axes, pd.DataFrame({"floor": 0.5, "ceiling": 8.8}, index=["babies"]), "babies")
     assert [text.get_text() for text in axes.texts] == ["floor 0.5, ceiling 8.8 ↓"]
