@@ -59,7 +59,7 @@ def waiting(rows: pd.DataFrame) -> list[tuple[str, int, str, str]]:
         return []
     left = rows[rows["status"] == "missing"].sort_values("seed").groupby(["target", "shots", "label"], sort=True)
     return [
-        (str(target), int(shots), str(label), ", ".join(map(str, part["seed"])))
+        (str(target), int(str(shots)), str(label), ", ".join(map(str, part["seed"])))
         for (target, shots, label), part in left
     ]
 
