@@ -1,24 +1,19 @@
-"""What a user asks for: a YAML file, validated, and expanded into cells."""
+"""What a user asks for: a benchmark, validated (see ``matrix_file`` for reading and ``planning`` for its cells)."""
 
-import dataclasses
 import itertools
-import math
-import typing
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from ..datasets.pairs import is_pair, parse_pair
-from .errors import UserError, nearest
+from .errors import UserError
+from .hyperparameters import check_params
 from .registries import augmentations, backbones, domains, extractors, strategies
 
-SHIPPED = Path(__file__).parent / "matrices"
 MOST_SEEDS = 10_000
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     @field_validator("*", mode="before")
@@ -31,7 +26,7 @@ class _Section(BaseModel):
         return value
 
 
-class BackboneChoice(_Section):
+class BackboneChoice(Section):
     """Which networks, at which resolution in pixels and width in channels (the backbone's default if left out)."""
 
     name: str = "dcgan"
@@ -39,7 +34,7 @@ class BackboneChoice(_Section):
     width: int = Field(32, gt=0, le=4096)
 
 
-class SourceChoice(_Section):
+class SourceChoice(Section):
     """The source domain, and how its model is trained where none is shipped, cached or given.
 
     ``model`` may be the folder of an imported or pretrained artefact, or a public source (``graftbench list sources``).
@@ -52,7 +47,7 @@ class SourceChoice(_Section):
     model: str | None = None
 
 
-class Target(_Section):
+class Target(Section):
     """A target domain; ``source`` and ``shots`` override the matrix's. ``ffhq->babies@10`` says all three."""
 
     domain: str
@@ -60,21 +55,21 @@ class Target(_Section):
     shots: list[Annotated[int, Field(gt=0)]] = []
 
 
-class StrategyChoice(_Section):
+class StrategyChoice(Section):
     """A strategy and the hyper-parameters to set; a list of values makes a grid."""
 
     name: str
     params: dict[str, Any] = {}
 
 
-class Budget(_Section):
+class Budget(Section):
     """How much is trained: thousand real images shown, in batches."""
 
     kimg: float = Field(gt=0)
     batch: int = Field(64, gt=0)
 
 
-class Evaluation(_Section):
+class Evaluation(Section):
     """How it is measured: evenly spaced ``points`` after the one at 0 kimg, with so many fakes and real images."""
 
     extractor: str = "efficientnet-lite0-64"
@@ -84,13 +79,13 @@ class Evaluation(_Section):
     protocol: Literal["held-out", "literature"] = "held-out"
 
 
-class Tuning(_Section):
+class Tuning(Section):
     """How many settings of its hyper-parameters each strategy may try, each at the full budget."""
 
     trials: int = Field(gt=1)
 
 
-class Matrix(_Section):
+class Matrix(Section):
     """A benchmark: every strategy on every target, with every number of shots and every seed."""
 
     name: str
@@ -201,103 +196,6 @@ class Matrix(_Section):
 
 def _as_list(value: Any) -> Any:
     return value if isinstance(value, list) else [value]
-
-
-def load_matrix(name: str) -> Matrix:
-    """A shipped matrix by name, or one from a YAML file. Raises ``UserError`` that says what is wrong and where."""
-    path = SHIPPED / f"{name}.yaml"
-    if name.endswith((".yaml", ".yml")):
-        path = Path(name)
-    elif not path.is_file():
-        shipped = [p.stem for p in SHIPPED.glob("*.yaml")]
-        raise UserError(f"unknown matrix {name!r}; {nearest(name, shipped)} (or give a path ending in .yaml)")
-    if not path.is_file():
-        raise UserError(f"{path}: no such file")
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
-    except RecursionError:
-        raise UserError(f"{path}: nested too deeply for a matrix") from None
-    if not isinstance(content, dict):
-        raise UserError(f"{path}: must be a mapping with keys such as targets, strategies, budget")
-    return parse_matrix({"name": path.stem, **content}, str(path))
-
-
-def parse_matrix(content: dict[str, Any], where: str) -> Matrix:
-    """Validate a mapping. Raises ``UserError`` with one line for the first mistake."""
-    try:
-        return Matrix.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "matrix"
-        if first["type"] == "extra_forbidden":
-            known = _known_keys(first["loc"])
-            raise UserError(f"{where}: unknown key {place!r}; {nearest(str(first['loc'][-1]), known)}") from error
-        if first["type"] == "missing":
-            raise UserError(f"{where}: the key {place!r} is missing") from error
-        message = first["msg"].removeprefix("Value error, ").partition(" or instance of ")[0]
-        message = message.replace("a valid dictionary", "a mapping").replace("a valid list", "a list")
-        raise UserError(f"{where}: {place}: {message} (got {first['input']!r:.80})") from error
-    except UserError as error:
-        raise UserError(f"{where}: {error}") from error
-
-
-def _known_keys(location: tuple[int | str, ...]) -> list[str]:
-    """The keys that the section holding the misspelt one has."""
-    section: Any = Matrix
-    for part in location[:-1]:
-        if isinstance(part, str) and part in section.model_fields:
-            hint = section.model_fields[part].annotation
-            section = next(
-                (t for t in [hint, *typing.get_args(hint)] if isinstance(t, type) and issubclass(t, _Section)), section
-            )
-    return list(section.model_fields)
-
-
-def check_params(strategy: str, params: dict[str, Any]) -> dict[str, Any]:
-    """The hyper-parameters, converted to the declared types.
-
-    Raises ``UserError`` for an unknown name or a value (or list element) of another type.
-    """
-    if not params:
-        return {}
-    kind = strategies.get(strategy)
-    fields = {f.name: f for f in dataclasses.fields(kind)}
-    checked: dict[str, Any] = {}
-    for name, value in params.items():
-        if name not in fields:
-            raise UserError(f"strategy {strategy!r} has no hyper-parameter {name!r}; {nearest(name, fields)}")
-        expected = typing.get_type_hints(kind)[name]
-        values = [check_type(v, expected, f"{strategy}.{name}") for v in _as_list(value)]
-        choices = fields[name].metadata.get("choices")
-        if choices and isinstance(choices[0], str) and set(values) - set(choices):
-            raise UserError(f"{strategy}.{name} is one of {', '.join(choices)}, not {value!r}")
-        low = fields[name].metadata.get("low")
-        if low is None and choices and not isinstance(choices[0], str):
-            low = min(choices)
-        least = None if low is None else 1 if expected is int and low >= 1 else 0 if low >= 0 else None
-        if least is not None and any(v is not None and v < least for v in values):
-            raise UserError(f"{strategy}.{name} must be at least {least}, not {value!r}")
-        checked[name] = values if isinstance(value, list) else values[0]
-    return checked
-
-
-def check_type(value: Any, expected: Any, where: str) -> Any:
-    """The value as the declared type; raises ``UserError`` for another one, and for NaN and infinity."""
-    if expected is float:
-        try:
-            number = math.nan if isinstance(value, bool) else float(value)  # YAML reads 1e-3 as a word
-        except (TypeError, ValueError):
-            number = math.nan
-        if not math.isfinite(number):
-            raise UserError(f"{where} must be a finite number, not {value!r}")
-        return number
-    kinds = typing.get_args(expected) or (expected,)
-    classes = tuple(type(k) if not isinstance(k, type) else k for k in kinds)
-    if not isinstance(value, classes) or (isinstance(value, bool) and bool not in classes):
-        raise UserError(f"{where} must be {getattr(expected, '__name__', expected)}, not {value!r}")
-    return value
 
 
 def _target(text: str) -> dict[str, Any]:

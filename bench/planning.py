@@ -10,7 +10,8 @@ from typing import Any
 from ..datasets.pairs import usual_pairs
 from .cell import Cell
 from .errors import UserError, nearest
-from .matrix import Matrix, SourceChoice, Target, check_type
+from .hyperparameters import check_type
+from .matrix import Matrix, SourceChoice, Target
 from .public_sources import BACKBONE, PublicSource, model_folder, public_sources
 from .registries import augmentations, strategies
 from .source import SourceSpec, find_source, read_spec, source_sha256

@@ -30,6 +30,7 @@ SUBJECTS = (
     "components",
     "data",
     "doctor",
+    "planning",
     "pretraining",
     "ranking",
     "reporting",

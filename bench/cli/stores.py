@@ -1,4 +1,4 @@
-"""``graftbench rows``, ``merge``, ``push`` and ``export``: what is stored, and how it travels."""
+"""``graftbench status``, ``rows``, ``merge``, ``push`` and ``export``: what is stored, and how it travels."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,6 +8,23 @@ import typer
 from . import app
 
 StoreName = Annotated[str, typer.Argument(help="folder of a benchmark, or the URL that it was pushed to")]
+
+
+@app.command()
+def status(store: Annotated[Path, typer.Argument(help="folder of a benchmark")]):
+    """Show how the cells of a store ended."""
+    from ..rows import read_statuses
+    from ..store import Store
+
+    opened = Store(store)
+    rows = read_statuses(opened)
+    print(f"{opened.root}: {len(rows)} cells")
+    if rows.empty:
+        return
+    for name, count in rows["status"].value_counts().items():
+        print(f"  {name}: {count}")
+    for row in rows[~rows["status"].isin(["ok", "missing"])].to_dict("records"):
+        print(f"  {row['key']} {row['status']}: {row['reason']}")
 
 
 @app.command()

@@ -26,7 +26,7 @@ def variance(
     from ...reports.variance import variance_components
     from ..devices import choose_device
     from ..errors import UserError, nearest
-    from ..matrix import load_matrix
+    from ..matrix_file import load_matrix
     from ..planning import plan_matrix
     from ..variance import nested_design
 

@@ -5,36 +5,15 @@ import json
 
 import pytest
 import torch
+from finished import a_cell
 from graftbench.bench import clock as training_clock
 from graftbench.bench import experiment
-from graftbench.bench.cell import Cell
 from graftbench.bench.metrics.evaluator import Evaluator
 from graftbench.bench.throughput.clock_check import FEW, MANY, Pair, clock_pairs, middle
 from graftbench.strategies.scratch import Scratch
 
 STEPS, EVALUATION_SECONDS = 20, 50.0
-CELL = Cell(
-    backbone="dcgan",
-    resolution=32,
-    width=4,
-    source="toyfaces",
-    source_sha256="",
-    target="toycats",
-    shots=8,
-    strategy="scratch",
-    params={},
-    augment="none",
-    kimg=STEPS * 8 / 1000,
-    batch=8,
-    optimisation={},
-    extractor="efficientnet-lite0-64",
-    fakes=8,
-    reals=16,
-    points=1,
-    protocol="held-out",
-    precision="float32",
-    seed=0,
-)
+CELL = a_cell(shots=8, kimg=STEPS * 8 / 1000, fakes=8, reals=16)
 
 
 @pytest.fixture

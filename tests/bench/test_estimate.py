@@ -2,7 +2,7 @@
 
 import pytest
 from graftbench.bench.estimate import describe_cost, disk_mb
-from graftbench.bench.matrix import SHIPPED, load_matrix
+from graftbench.bench.matrix_file import SHIPPED, load_matrix
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in SHIPPED.glob("*.yaml")))

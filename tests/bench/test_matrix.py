@@ -3,7 +3,7 @@
 import pytest
 import yaml
 from graftbench.bench.errors import UserError
-from graftbench.bench.matrix import load_matrix, parse_matrix
+from graftbench.bench.matrix_file import load_matrix, parse_matrix
 from graftbench.bench.planning import plan_matrix
 
 GOOD = {

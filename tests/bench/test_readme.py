@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import yaml
-from graftbench.bench.matrix import parse_matrix
+from graftbench.bench.matrix_file import parse_matrix
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 

@@ -5,36 +5,11 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
-from graftbench.bench.cell import Cell
+from finished import a_cell
 from graftbench.bench.rows import read_curves, read_rows, read_statuses
 from graftbench.bench.store import Store, write_status
 
 KID = "kid@efficientnet-lite0-64"
-
-
-def a_cell(seed: int) -> Cell:
-    return Cell(
-        backbone="dcgan",
-        resolution=32,
-        width=4,
-        source="toyfaces",
-        source_sha256="",
-        target="toycats",
-        shots=10,
-        strategy="scratch",
-        params={},
-        augment="none",
-        kimg=1.0,
-        batch=8,
-        optimisation={},
-        extractor="efficientnet-lite0-64",
-        fakes=24,
-        reals=32,
-        points=1,
-        protocol="held-out",
-        precision="float32",
-        seed=seed,
-    )
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import json
 import math
 
 import pytest
-from graftbench.bench.matrix import load_matrix
+from graftbench.bench.matrix_file import load_matrix
 from graftbench.datasets.fashion_mnist import DEBIAN
 
 pytestmark = pytest.mark.skipif(not DEBIAN.is_dir(), reason=f"{DEBIAN} is missing; apt install dataset-fashion-mnist")

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from graftbench.bench.errors import UserError
-from graftbench.bench.matrix import parse_matrix
+from graftbench.bench.matrix_file import parse_matrix
 from graftbench.bench.planning import plan_matrix
 from graftbench.bench.registries import domains
 from graftbench.datasets import draw_shots, evaluation_images, open_domain, reportable, under_protocol

@@ -12,7 +12,7 @@ from graftbench.bench import public_sources as module
 from graftbench.bench.backbones import make_backbone
 from graftbench.bench.cli import app
 from graftbench.bench.errors import UserError
-from graftbench.bench.matrix import SHIPPED, parse_matrix
+from graftbench.bench.matrix_file import SHIPPED, parse_matrix
 from graftbench.bench.planning import plan_matrix
 from graftbench.bench.public_sources import NVIDIA, public_sources
 from graftbench.bench.source import load_source

@@ -97,7 +97,7 @@ def assert_identical(one: Run, two: Run) -> None:
 def make_run(tmp_path, cache, matrix_file, monkeypatch):
     """Runs of one and the same cell, long enough for so many kills."""
     monkeypatch.setenv("GRAFTBENCH_CACHE", str(cache))
-    from graftbench.bench.matrix import load_matrix
+    from graftbench.bench.matrix_file import load_matrix
     from graftbench.bench.planning import plan_matrix
 
     def make(kills: int) -> tuple[Run, Run]:

@@ -1,0 +1,40 @@
+"""What the commands about a matrix share: how it is named, read and spoken of."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from ..matrix import Matrix
+    from ..planning import Plan
+
+MatrixName = Annotated[str, typer.Argument(help="a shipped matrix (quick, cpu, …) or a YAML file")]
+StorePath = Annotated[Path | None, typer.Option("--store", help="folder of the results; runs/<matrix> if left out")]
+Plugins = Annotated[list[Path], typer.Option("--plugin", help="a Python file that registers your own components")]
+Only = Annotated[list[str], typer.Option("--strategy", help="this strategy instead of the matrix's (repeatable)")]
+
+
+def load_asked(name: str, only: list[str]) -> "Matrix":
+    """The matrix called ``name``; with ``only``, of its strategies those (as it sets them), or others at defaults."""
+    from ..matrix import StrategyChoice
+    from ..matrix_file import load_matrix
+    from ..registries import strategies
+
+    matrix = load_matrix(name)
+    if not only:
+        return matrix
+    for each in only:
+        strategies.entry(each)
+    stated = {choice.name: choice for choice in matrix.strategies}
+    return matrix.model_copy(update={"strategies": [stated.get(n, StrategyChoice(name=n)) for n in only]})
+
+
+def say_notes(plan: "Plan") -> None:
+    for note in dict.fromkeys(plan.notes):
+        say(f"note: {note}")
+
+
+def say(text: str) -> None:
+    """At once, also into a pipe."""
+    print(text, flush=True)

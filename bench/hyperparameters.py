@@ -1,0 +1,56 @@
+"""Hyper-parameters and settings as a matrix gives them, checked against the fields that declare them."""
+
+import dataclasses
+import math
+import typing
+from typing import Any
+
+from .errors import UserError, nearest
+from .registries import strategies
+
+
+def check_params(strategy: str, params: dict[str, Any]) -> dict[str, Any]:
+    """The hyper-parameters, converted to the declared types.
+
+    Raises ``UserError`` for an unknown name or a value (or list element) of another type.
+    """
+    if not params:
+        return {}
+    kind = strategies.get(strategy)
+    fields = {f.name: f for f in dataclasses.fields(kind)}
+    checked: dict[str, Any] = {}
+    for name, value in params.items():
+        if name not in fields:
+            raise UserError(f"strategy {strategy!r} has no hyper-parameter {name!r}; {nearest(name, fields)}")
+        expected = typing.get_type_hints(kind)[name]
+        values = [
+            check_type(v, expected, f"{strategy}.{name}") for v in (value if isinstance(value, list) else [value])
+        ]
+        choices = fields[name].metadata.get("choices")
+        if choices and isinstance(choices[0], str) and set(values) - set(choices):
+            raise UserError(f"{strategy}.{name} is one of {', '.join(choices)}, not {value!r}")
+        low = fields[name].metadata.get("low")
+        if low is None and choices and not isinstance(choices[0], str):
+            low = min(choices)
+        least = None if low is None else 1 if expected is int and low >= 1 else 0 if low >= 0 else None
+        if least is not None and any(v is not None and v < least for v in values):
+            raise UserError(f"{strategy}.{name} must be at least {least}, not {value!r}")
+        checked[name] = values if isinstance(value, list) else values[0]
+    return checked
+
+
+def check_type(value: Any, expected: Any, where: str) -> Any:
+    """The value as the declared type; raises ``UserError`` for another one, and for NaN and infinity."""
+    if expected is float:
+        try:
+            number = math.nan if isinstance(value, bool) else float(value)  # YAML reads 1e-3 as a word
+        except (TypeError, ValueError):
+            number = math.nan
+        if not math.isfinite(number):
+            raise UserError(f"{where} must be a finite number, not {value!r}")
+        return number
+    kinds = typing.get_args(expected) or (expected,)
+    classes = tuple(type(k) if not isinstance(k, type) else k for k in kinds)
+    if not isinstance(value, classes) or (isinstance(value, bool) and bool not in classes):
+        raise UserError(f"{where} must be {getattr(expected, '__name__', expected)}, not {value!r}")
+    return value
