@@ -11,6 +11,14 @@ from .hyperparameters import check_params
 from .registries import augmentations, backbones, domains, extractors, strategies
 
 MOST_SEEDS = 10_000
+MOST_KIMG = 1_000_000
+"""A thousand million images: forty times the longest published training. More is a slip of the keyboard."""
+MOST_BATCH = 65_536
+MOST_IMAGES = 1_000_000
+MOST_POINTS = 10_000
+MOST_MINUTES = 1_000_000
+MOST_SEED = 2**63 - 1
+"""What a column of rows can hold."""
 
 
 class Section(BaseModel):
@@ -30,7 +38,7 @@ class BackboneChoice(Section):
     """Which networks, at which resolution in pixels and width in channels (the backbone's default if left out)."""
 
     name: str = "dcgan"
-    resolution: int = Field(32, gt=0)
+    resolution: int = Field(32, gt=0, le=4096)
     width: int = Field(32, gt=0, le=4096)
 
 
@@ -41,9 +49,9 @@ class SourceChoice(Section):
     """
 
     domain: str
-    kimg: float = Field(100, gt=0)
-    batch: int = Field(64, gt=0)
-    seed: int = Field(0, ge=0)
+    kimg: float = Field(100, gt=0, le=MOST_KIMG)
+    batch: int = Field(64, gt=0, le=MOST_BATCH)
+    seed: int = Field(0, ge=0, le=MOST_SEED)
     model: str | None = None
 
 
@@ -52,7 +60,7 @@ class Target(Section):
 
     domain: str
     source: SourceChoice | None = None
-    shots: list[Annotated[int, Field(gt=0)]] = []
+    shots: list[Annotated[int, Field(gt=0, le=MOST_IMAGES)]] = []
 
 
 class StrategyChoice(Section):
@@ -65,24 +73,24 @@ class StrategyChoice(Section):
 class Budget(Section):
     """How much is trained: thousand real images shown, in batches."""
 
-    kimg: float = Field(gt=0)
-    batch: int = Field(64, gt=0)
+    kimg: float = Field(gt=0, le=MOST_KIMG)
+    batch: int = Field(64, gt=0, le=MOST_BATCH)
 
 
 class Evaluation(Section):
     """How it is measured: evenly spaced ``points`` after the one at 0 kimg, with so many fakes and real images."""
 
     extractor: str = "efficientnet-lite0-64"
-    points: int = Field(5, gt=0)
-    fakes: int = Field(500, gt=1)
-    reals: int = Field(1000, gt=1)
+    points: int = Field(5, gt=0, le=MOST_POINTS)
+    fakes: int = Field(500, gt=1, le=MOST_IMAGES)
+    reals: int = Field(1000, gt=1, le=MOST_IMAGES)
     protocol: Literal["held-out", "literature"] = "held-out"
 
 
 class Tuning(Section):
     """How many settings of its hyper-parameters each strategy may try, each at the full budget."""
 
-    trials: int = Field(gt=1)
+    trials: int = Field(gt=1, le=MOST_POINTS)
 
 
 class Matrix(Section):
@@ -92,8 +100,8 @@ class Matrix(Section):
     backbone: BackboneChoice = Field(default_factory=lambda: BackboneChoice.model_validate({}))
     source: SourceChoice
     targets: list[Target] = Field(min_length=1)
-    shots: list[Annotated[int, Field(gt=0)]] = Field(min_length=1)
-    seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1)
+    shots: list[Annotated[int, Field(gt=0, le=MOST_IMAGES)]] = Field(min_length=1)
+    seeds: list[Annotated[int, Field(ge=0, le=MOST_SEED)]] = Field(min_length=1)
     strategies: list[StrategyChoice] = Field(min_length=1)
     augment: list[str] = Field(["none"], min_length=1)
     optimisation: dict[str, Any] = {}
@@ -103,7 +111,7 @@ class Matrix(Section):
     precision: Literal["float32", "tf32", "bfloat16"] = "float32"
     compile: bool = False
     """Run the networks through ``torch.compile`` (steps with a gradient penalty excepted, which it cannot do)."""
-    timeout_minutes: float = Field(240, gt=0)
+    timeout_minutes: float = Field(240, gt=0, le=MOST_MINUTES)
     """A cell that takes longer is stopped and recorded as ``timeout``."""
     seconds_per_kimg: float | None = Field(None, gt=0)
     """What training by fine-tuning is expected to take, for the hours that ``graftbench plan`` states; measure yours

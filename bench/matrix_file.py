@@ -1,6 +1,7 @@
 """Reading a matrix from its YAML file, every mistake in one line that says where it is."""
 
 import typing
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,10 @@ def load_matrix(name: str) -> Matrix:
     if not path.is_file():
         raise UserError(f"{path}: no such file")
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        for name, line, first in _repeated_keys(yaml.compose(text, Loader=yaml.SafeLoader)):
+            raise UserError(f"{path}: line {line}: the key {name!r} is there twice (also on line {first})")
+        content = yaml.safe_load(text)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
     except RecursionError:
@@ -51,6 +55,27 @@ def parse_matrix(content: dict[str, Any], where: str) -> Matrix:
         raise UserError(f"{where}: {place}: {message} (got {first['input']!r:.80})") from error
     except UserError as error:
         raise UserError(f"{where}: {error}") from error
+
+
+def _repeated_keys(root: yaml.Node | None) -> Iterator[tuple[str, int, int]]:
+    """Name, line and earlier line of each key that a mapping has twice; YAML itself lets the last one win."""
+    pending, seen = [root], set()
+    while pending:
+        node = pending.pop(0)
+        if id(node) in seen or not isinstance(node, yaml.CollectionNode):
+            continue
+        seen.add(id(node))  # an alias leads to the same node again
+        if isinstance(node, yaml.SequenceNode):
+            pending += node.value
+            continue
+        lines: dict[str, int] = {}
+        for key, value in node.value:
+            pending.append(value)
+            if isinstance(key, yaml.ScalarNode):
+                line = key.start_mark.line + 1
+                if key.value in lines:
+                    yield key.value, line, lines[key.value]
+                lines.setdefault(key.value, line)
 
 
 def _known_keys(location: tuple[int | str, ...]) -> list[str]:

@@ -20,10 +20,10 @@ def pretrain(
     domain: Annotated[str, typer.Argument(help="source domain")],
     out: Annotated[Path | None, typer.Option(help="folder of the artefact; the cache if left out")] = None,
     backbone: str = "dcgan",
-    resolution: Annotated[int, typer.Option(min=1)] = 32,
+    resolution: Annotated[int, typer.Option(min=1, max=4096)] = 32,
     width: Annotated[int, typer.Option(min=1, max=4096)] = 32,
     kimg: Annotated[float, typer.Option(help="thousand images shown")] = 100,
-    batch: Annotated[int, typer.Option(min=1)] = 64,
+    batch: Annotated[int, typer.Option(min=1, max=65_536)] = 64,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     kind: Annotated[str, typer.Option(help="gan or vae")] = "gan",
     extractor: str = "efficientnet-lite0-64",
@@ -32,12 +32,13 @@ def pretrain(
     """Train a source model, or go on with an interrupted training."""
     from ..errors import UserError
     from ..files import cache_root
+    from ..matrix import MOST_KIMG
     from ..source import SourceSpec
 
     if kind not in ("gan", "vae"):
         raise UserError(f"--kind is gan or vae, not {kind!r}")
-    if not 0 < kimg < float("inf"):
-        raise UserError(f"--kimg must be more than 0 and finite, not {kimg:g}")
+    if not 0 < kimg <= MOST_KIMG:
+        raise UserError(f"--kimg must be more than 0 and at most {MOST_KIMG}, not {kimg:g}")
     spec = SourceSpec(kind, backbone, resolution, width, domain, kimg, batch, seed)  # type: ignore[arg-type]
     _train(spec, out or cache_root() / "sources" / spec.name, extractor, device)
 

@@ -40,10 +40,11 @@ def run(
     matrix: MatrixName,
     store: StorePath = None,
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="cells side by side; one, or one per GPU, if left out")
+        int | None, typer.Option(min=1, max=100_000, help="cells side by side; one, or one per GPU, if left out")
     ] = None,
     threads: Annotated[
-        int | None, typer.Option(min=1, help="CPU threads of each cell; the cores shared among them if left out")
+        int | None,
+        typer.Option(min=1, max=4096, help="CPU threads of each cell; the cores shared among them if left out"),
     ] = None,
     device: Device = "auto",
     plugin: Plugins = [],

@@ -1,5 +1,7 @@
 """A matrix file is checked whole before anything runs; each mistake is one line that names the place."""
 
+import re
+
 import pytest
 import yaml
 from graftbench.bench.errors import UserError
@@ -51,6 +53,18 @@ def test_short_forms_mean_the_long_ones():
         ({"augment": []}, "augment: List should have at least 1 item"),
         ({"name": "../elsewhere"}, "name: must be a folder's name"),
         ({"strategies": [3]}, "strategies.0: Input should be a mapping"),
+        ({"budget": {"kimg": 1, "batch": 10**12}}, "budget.batch: Input should be less than or equal to 65536"),
+        ({"budget": {"kimg": 1e12}}, "budget.kimg: Input should be less than or equal to 1000000"),
+        ({"evaluation": {"fakes": 10**12}}, "evaluation.fakes: Input should be less than or equal to 1000000"),
+        ({"evaluation": {"reals": 10**12}}, "evaluation.reals: Input should be less than or equal to 1000000"),
+        ({"evaluation": {"points": 10**12}}, "evaluation.points: Input should be less than or equal to 10000"),
+        ({"source": {"domain": "toyfaces", "batch": 10**12}}, "source.batch: Input should be less than or equal to"),
+        ({"shots": 10**12}, "shots.0: Input should be less than or equal to 1000000"),
+        ({"seeds": 10**12}, "seeds: give a number from 1 to"),
+        ({"seeds": [10**30]}, "seeds.0: Input should be less than or equal to"),
+        ({"tune": {"trials": 10**12}}, "tune.trials: Input should be less than or equal to 10000"),
+        ({"backbone": {"resolution": 10**12}}, "backbone.resolution: Input should be less than or equal to 4096"),
+        ({"timeout_minutes": 1e12}, "timeout_minutes: Input should be less than or equal to"),
     ],
 )
 def test_a_mistake_is_one_line_with_the_nearest_valid_word(changes, message):
@@ -69,7 +83,7 @@ def test_a_mistake_is_one_line_with_the_nearest_valid_word(changes, message):
         ({"strategies": [{"l2-sp": {"strength": -1}}]}, "l2-sp.strength must be at least 0"),
         ({"strategies": [{"l2-sp": {"strength": []}}]}, "l2-sp.strength is an empty list"),
         ({"strategies": [{"lora": {"rank": 0}}]}, "lora.rank must be at least 1"),
-        ({"shots": 10**7}, "'toycats' has .* images to draw shots from, not 10000000"),
+        ({"shots": 10**6}, "'toycats' has .* images to draw shots from, not 1000000"),
         ({"backbone": {"resolution": 48}}, "'dcgan' has no resolution 48; it offers 32, 64"),
         ({"optimisation": {"generator_rl": 1}}, "no setting 'generator_rl'; did you mean 'generator_lr'"),
         ({"optimisation": {"generator_lr": "fast"}}, "optimisation.generator_lr must be a finite number, not 'fast'"),
@@ -115,3 +129,26 @@ def test_files_are_read_by_path_and_shipped_ones_by_name(tmp_path):
 def test_a_number_in_scientific_notation_is_a_number_though_yaml_reads_a_word():
     matrix = parse(strategies=[{"l2-sp": yaml.safe_load("strength: 1e-3")}])
     assert matrix.variants() == [("l2-sp", {"strength": 0.001})]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("name: a\nshots: 10\nname: b\n", "line 3: the key 'name' is there twice (also on line 1)"),
+        ("budget:\n  kimg: 1\n  # more\n  kimg: 2\n", "line 4: the key 'kimg' is there twice"),
+        ("strategies:\n- l2-sp: {strength: 1, strength: 2}\n", "line 2: the key 'strength'"),
+    ],
+)
+def test_a_key_that_stands_twice_is_named_with_its_line(text, said, tmp_path):
+    path = tmp_path / "twice.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=re.escape(f"{path}: {said}")):
+        load_matrix(str(path))
+
+
+def test_a_key_may_override_what_a_merged_mapping_gives(tmp_path):
+    path = tmp_path / "merged.yaml"
+    merged = "source: &same {domain: toyfaces, kimg: 1}\ntargets: [{domain: toycats, source: {<<: *same, kimg: 2}}]\n"
+    path.write_text(yaml.safe_dump({k: v for k, v in GOOD.items() if k not in ("source", "targets")}) + merged)
+    matrix = load_matrix(str(path))
+    assert (matrix.source.kimg, matrix.source_of(matrix.targets[0]).kimg) == (1, 2)
