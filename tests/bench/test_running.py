@@ -149,12 +149,12 @@ def test_each_way_to_fail_is_a_row_with_its_reason_and_the_others_complete(graft
         (["pretrain", "toyfaces", "--kimg", "-1"], "--kimg must be more than 0"),
         (["pretrain", "toyfaces", "--batch", "0"], "--batch"),
         (["status", "nowhere"], "nowhere: no benchmark is stored here"),
-        (["plan", "shots.yaml"], "images to draw shots from, not 99999999"),
+        (["plan", "shots.yaml"], "images to draw shots from, not 999999"),
     ],
 )
 def test_a_users_mistake_is_one_line_and_exit_code_2(graftbench, matrix_file, arguments, message):
     matrix_file()
-    matrix_file("shots", shots=99999999)
+    matrix_file("shots", shots=999999)
     result = graftbench(*arguments)
     assert result.returncode == 2, result.stdout + result.stderr
     assert message in result.stderr
@@ -162,7 +162,7 @@ def test_a_users_mistake_is_one_line_and_exit_code_2(graftbench, matrix_file, ar
 
 
 def test_a_matrix_with_a_mistake_leaves_no_store_behind(graftbench, matrix_file, tmp_path):
-    assert graftbench("run", matrix_file(shots=99999999)).returncode == 2
+    assert graftbench("run", matrix_file(shots=999999)).returncode == 2
     assert not (tmp_path / "runs").exists()
 
 
