@@ -20,7 +20,7 @@ def describe_cost(matrix: Matrix) -> str:
     kept, passing = disk_mb(matrix)
     disk = f"disk {kept * cells / 1000:.1f} GB kept, {passing / 1000:.1f} GB for each cell while it runs"
     if matrix.seconds_per_kimg is None:
-        return f"at most {kimg:g} kimg of training (give seconds_per_kimg for hours); {disk}"
+        return f"at most {kimg:g} kimg of training (a matrix may state its seconds_per_kimg); {disk}"
     minutes = kimg * matrix.seconds_per_kimg / 60
     time = f"{minutes / 60:.0f} h" if minutes > 120 else f"{minutes:.0f} min"
     return (

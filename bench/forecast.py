@@ -8,6 +8,7 @@ import pandas as pd
 
 from .cell import Cell
 from .registries import backbones, strategies
+from .rows import read_rows
 from .store import Store
 from .throughput.session import read_results
 
@@ -67,8 +68,10 @@ def forecast(cells: list[Cell], measured: pd.DataFrame) -> Forecast:
 def measurements(store: Path, cell: Cell, hardware: str) -> pd.DataFrame:
     """Speeds of cells like ``cell`` on this hardware: from rows of the store and of those beside it, if there are any,
     else from what ``graftbench throughput`` measured there on an idle machine."""
-    kept = (pd.read_parquet(path) for path in sorted(store.parent.glob("*/rows.parquet")))
-    rows = [_fitting(table[table["status"] == "ok"], cell, hardware) for table in kept if "hardware" in table]
+    beside = [pd.read_parquet(path) for path in sorted(store.parent.glob("*/rows.parquet")) if path.parent != store]
+    own = [read_rows(Store(store))] if (store / "cells").is_dir() else []
+    tables = [table for table in own + beside if "hardware" in table]
+    rows = [_fitting(table[table["status"] == "ok"], cell, hardware) for table in tables]
     if rows := [table for table in rows if len(table)]:
         found = pd.concat(rows, ignore_index=True).drop_duplicates("key")
         return found.assign(overhead_seconds=found["wall_seconds"] - found["train_seconds"])

@@ -26,6 +26,13 @@ def test_hours_are_the_median_speed_times_kimg_and_the_time_around_it(runs):
     assert "left to run: 3 cells, 3600 kimg; 3 h one after the other on a CPU" in found.sentence("a CPU")
 
 
+def test_a_store_whose_run_was_cut_off_tells_from_its_own_cells(tmp_path):
+    store = Store(tmp_path / "runs/cut", create=True)
+    finish(store, a_cell(0), kid=0.5, seconds=2.0)
+    assert not (store.root / "rows.parquet").exists()
+    assert forecast([a_cell(1)], measurements(store.root, a_cell(1), "a CPU")).measured == 1
+
+
 @pytest.mark.parametrize("other", [{"width": 64}, {"batch": 64}, {"resolution": 64}, {"precision": "bfloat16"}])
 def test_speeds_of_other_settings_do_not_count(runs, other):
     left = [a_cell(2, **other)]
