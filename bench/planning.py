@@ -54,6 +54,8 @@ def plan_matrix(matrix: Matrix) -> Plan:
         for augment in _augmentations(matrix, name, kind, plan):
             for target in matrix.targets:
                 _add_cells(matrix, plan, kind, name, params, augment, target)
+    # A seed at a time, so that a run that is cut off has compared everything on fewer seeds.
+    plan.cells.sort(key=lambda cell: matrix.seeds.index(cell.seed))
     keys = [cell.key for cell in plan.cells]
     if len(set(keys)) != len(keys):
         raise UserError("the matrix names the same cell twice; remove the repeated strategy, target, shots or seed")

@@ -152,3 +152,8 @@ def test_a_key_may_override_what_a_merged_mapping_gives(tmp_path):
     path.write_text(yaml.safe_dump({k: v for k, v in GOOD.items() if k not in ("source", "targets")}) + merged)
     matrix = load_matrix(str(path))
     assert (matrix.source.kimg, matrix.source_of(matrix.targets[0]).kimg) == (1, 2)
+
+
+def test_a_run_that_is_cut_off_has_whole_seeds():
+    cells = plan_matrix(parse(strategies=["scratch", "vae"], seeds=[3, 1])).cells
+    assert [(cell.seed, cell.strategy) for cell in cells] == [(3, "scratch"), (3, "vae"), (1, "scratch"), (1, "vae")]
