@@ -2,21 +2,31 @@
 
 import gc
 import logging
-from collections.abc import Collection, Iterator, Mapping
+import multiprocessing
+import os
+import sys
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
+from matplotlib.figure import Figure
 
-from .catalogue import Pictures, drawings
+from .catalogue import Draw, Pictures, drawings
 from .ladder import Ladder
 from .page import Page, write_page
-from .plots.figure import METADATA, Absent, save
+from .plots.figure import METADATA, Absent, Plot, save
 from .published import published_tables
 from .style import theme
 from .tables import WRITERS, all_tables, write_tables
 
 log = logging.getLogger(__name__)
+
+MANY_ROWS = 1000
+"""From here on a second process draws too; below, its start would take longer than it saves."""
 
 
 def write_report(
@@ -44,14 +54,13 @@ def write_report(
     folder.mkdir(parents=True, exist_ok=True)
     page = Page(title, rows, curves, environment or {})
     pictures = Pictures(sample_images or {}, real_images or {}, shot_images or {}, interpolation_images or {})
-    with _no_garbage_collection():
-        for section, draw in drawings(rows, curves, pictures, ladders or {}):
-            with theme():
-                drawn = draw()
-            if isinstance(drawn, Absent):
-                page.absent.append(drawn)
-            else:
-                page.figures.append((section, drawn, save(drawn, folder / "figures")))
+    wanted = list(drawings(rows, curves, pictures, ladders or {}))
+    figures = draw_all([draw for _, draw in wanted], folder / "figures", 2 if len(rows) >= MANY_ROWS else 1)
+    for (section, _), (drawn, files) in zip(wanted, figures, strict=True):
+        if isinstance(drawn, Absent):
+            page.absent.append(drawn)
+        else:
+            page.figures.append((section, drawn, files))
     page.tables = all_tables(rows, curves, ladders)
     if page.tables:
         page.tables["published"] = published_tables()
@@ -63,6 +72,29 @@ def write_report(
     write_page(page, path)
     log.info("wrote %s", path)
     return path
+
+
+def draw_all(wanted: Sequence[Draw], folder: Path, processes: int) -> list[tuple[Plot | Absent, dict[str, Path]]]:
+    """Draw and save figures; returns each without its drawing, and its files by format.
+
+    The same bytes with any number of ``processes``; on a system other than Linux, and on one core, it is always one.
+    """
+    one = partial(_draw, folder)
+    if processes == 1 or sys.platform != "linux" or os.cpu_count() == 1:
+        with _no_garbage_collection():
+            return list(map(one, wanted))
+    forked = multiprocessing.get_context("fork")  # nothing is imported again
+    with ProcessPoolExecutor(processes, forked, initializer=gc.disable) as pool:
+        return list(pool.map(one, wanted))
+
+
+def _draw(folder: Path, draw: Draw) -> tuple[Plot | Absent, dict[str, Path]]:
+    with theme():
+        drawn = draw()
+    if isinstance(drawn, Absent):
+        return drawn, {}
+    files = save(drawn, folder)
+    return replace(drawn, figure=Figure()), files
 
 
 @contextmanager

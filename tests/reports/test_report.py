@@ -6,10 +6,11 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from graftbench.reports.catalogue import Pictures, drawings
 from graftbench.reports.plots.bounds import mark_bounds
 from graftbench.reports.plots.shots import shots_quality
 from graftbench.reports.plots.tradeoffs import pareto
-from graftbench.reports.report import write_report
+from graftbench.reports.report import draw_all, write_report
 from graftbench.reports.settings import settings, slug
 from matplotlib.figure import Figure
 from PIL import Image
@@ -153,3 +154,12 @@ def test_floor_and_ceiling_outside_on_the_same_side_share_one_line():
     axes.set_ylim(10, 20)
     mark_bounds(axes, pd.DataFrame({"floor": 0.5, "ceiling": 8.8}, index=["babies"]), "babies")
     assert [text.get_text() for text in axes.texts] == ["floor 0.5, ceiling 8.8 ↓"]
+
+
+def test_two_processes_draw_the_same_bytes_as_one(tmp_path):
+    rows, curves = synthetic(["scratch", "finetune"], 2, 2)
+    wanted = [draw for _, draw in drawings(rows, curves, Pictures(), {})]
+    for processes in (1, 2):
+        draw_all(wanted, tmp_path / str(processes), processes)
+    one, two = ({path.name: path.read_bytes() for path in (tmp_path / n).iterdir()} for n in "12")
+    assert one == two and len(one) > 20

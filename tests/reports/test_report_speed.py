@@ -13,10 +13,14 @@ from pathlib import Path
 from synthetic import synthetic
 rows, curves = synthetic(["scratch", *(f"s{n}" for n in range(18)), "finetune"], 20, 5, points=50)
 from graftbench.reports.report import write_report
-wall, cpu = time.perf_counter(), time.process_time()
+def spent():
+    both = [resource.getrusage(whose) for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in both), sum(each.ru_maxrss for each in both) / 1024
+wall, (cpu, _) = time.perf_counter(), spent()
 page = write_report(rows, curves, Path(sys.argv[2]))
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-print(time.perf_counter() - wall, time.process_time() - cpu, peak, page.stat().st_size)
+wall = time.perf_counter() - wall
+after, peak = spent()
+print(wall, after - cpu, peak, page.stat().st_size)
 """
 
 
