@@ -26,7 +26,11 @@ log = logging.getLogger(__name__)
 REFERENCE_LINES = frozenset({"source-only"})
 """Strategies that are shown beside the others but never ranked."""
 
-FORMAT = b"3"
+TEACHERS = {"feature-d": "efficientnet-lite0"}
+"""Networks that a strategy's discriminator is made of. An extractor of the same network measures what the strategy was
+trained to please, so that its score there is shown, but not ranked."""
+
+FORMAT = b"4"
 """Of the kept tables; another format is made anew."""
 
 STAMP = "_stamp"
@@ -155,6 +159,17 @@ def _keep(frame: pd.DataFrame, path: Path) -> None:
         log.warning("%s is not kept (%s); reading this store will be slow each time", path, error)
 
 
+def is_reference(cell: Cell) -> bool:
+    """Whether a cell is shown beside the others but not ranked."""
+    return cell.strategy in REFERENCE_LINES or teacher(cell) != ""
+
+
+def teacher(cell: Cell) -> str:
+    """The network that both trained the cell and measures it; empty if there is none."""
+    network = TEACHERS.get(cell.strategy, "")
+    return network if network and cell.extractor.startswith(network) else ""
+
+
 def _row(folder: Path) -> dict[str, Any]:
     spec = folder / "spec.json"
     cell = Cell.from_json(spec.read_bytes().decode())
@@ -172,7 +187,8 @@ def _row(folder: Path) -> dict[str, Any]:
         "label": cell.label,
         "params": json.dumps(cell.params, sort_keys=True),
         "augment": cell.augment,
-        "reference": cell.strategy in REFERENCE_LINES,
+        "reference": is_reference(cell),
+        "taught_by": teacher(cell),
         "seed": cell.seed,
         "kimg": cell.kimg,
         "batch": cell.batch,

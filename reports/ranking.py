@@ -223,6 +223,7 @@ def notes(asked: Scores, scores: Scores, worst: RankTest, complete: RankTest) ->
     lines += [
         f"Ranked by {scores.metric} ({scores.column.direction}) among rows with {stratum}; others are ranked apart.",
         f"A block is one (source, target, shots): {len(scores.blocks)}; seeds are averaged inside it.",
+        *([scores.taught] if scores.taught else []),
     ]
     empty = [asked.block_name(place) for place, block in enumerate(asked.blocks) if block not in scores.blocks]
     if empty:

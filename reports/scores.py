@@ -47,6 +47,8 @@ class Scores:
     floor: np.ndarray
     clock: str = ""
     """Where the seconds come from, in words; empty for what is not in seconds."""
+    taught: str = ""
+    """A sentence on reference lines that were trained by the network which the metric looks through, if there are."""
     sizes: str = ""
     """How many real and generated images the metric saw, in words."""
 
@@ -151,6 +153,18 @@ def sample_sizes(rows: pd.DataFrame, metric: str) -> str:
     return " and ".join(texts) + " images"
 
 
+def taught_by_the_judge(lines: pd.DataFrame) -> str:
+    """A sentence if some of the reference ``lines`` were trained by the network that measures them."""
+    if "taught_by" not in lines or not (taught := lines[lines["taught_by"] != ""]).size:
+        return ""
+    names = ", ".join(sorted(taught["label"].unique()))
+    networks = ", ".join(sorted(taught["taught_by"].unique()))
+    return (
+        f"Not ranked: {names}, whose discriminator is made of {networks}, the network that measures here; it was "
+        "trained to please this very judge. An extractor of another network ranks it."
+    )
+
+
 def relevant(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
     """The rows that could hold ``metric``: those measured with its extractor, failed ones included."""
     if metric not in rows.columns:
@@ -194,6 +208,7 @@ def scores(rows: pd.DataFrame, metric: str, stratum: dict[str, object]) -> Score
         reasons=reasons,
         references=references,
         sizes=sample_sizes(rows, metric),
+        taught=taught_by_the_judge(lines) if split(metric)[1] else "",
         clock=clock_note(rows) if column(metric).unit in ("s", "s/kimg") and metric != "tuning_seconds" else "",
         floor=np.array([floors.get(block, np.nan) for block in blocks], dtype=float),
     )

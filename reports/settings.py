@@ -84,10 +84,12 @@ def slug(name: str) -> str:
 
 
 def _references(references: pd.DataFrame, group: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
-    """The reference rows that belong to a group: they train nothing, so that their budget says nothing."""
-    matching = [column for column in columns if column not in ("kimg", "batch")]
-    belongs = references[matching].astype(str).eq(group[matching].astype(str).iloc[0]).all(axis=1)
-    return references[belongs]
+    """The reference rows that belong to a group; of those that train nothing, the budget says nothing."""
+    same = references[columns].astype(str).eq(group[columns].astype(str).iloc[0])
+    untrained = references["taught_by"] == "" if "taught_by" in references else pd.Series(True, references.index)
+    for column in ("kimg", "batch"):
+        same[column] |= untrained
+    return references[same.all(axis=1)]
 
 
 def _word(column: str, value: object) -> str:

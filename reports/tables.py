@@ -167,6 +167,8 @@ def table_notes(scores: Scores, column: Column, marks: np.ndarray, alpha: float)
         yield f"Measured on {scores.sizes}."
     if scores.clock:
         yield scores.clock
+    if scores.taught:
+        yield scores.taught
     yield f"Completeness: {scores.completeness}."
     if scores.expected.sum(1).max(initial=0) < 2:
         yield "One seed: no interval, and nothing can be told apart."

@@ -70,11 +70,11 @@ def _say_power(plan: "Plan", matrix: "Matrix") -> None:
     """What a ranking can show at best, before anything is trained. While cells wait for their sources, their
     augmentations are not known, and each strategy of the matrix counts once."""
     from ...reports.power import plan_power
-    from ..rows import REFERENCE_LINES
+    from ..rows import REFERENCE_LINES, is_reference
 
-    labels = {cell.label for cell in plan.cells if cell.strategy not in REFERENCE_LINES}
+    labels = {cell.label for cell in plan.cells if not is_reference(cell)}
     asked = [name for name, _ in matrix.variants() if name not in REFERENCE_LINES]
-    if strategies := max(len(labels), len(asked)):
+    if strategies := max(len(labels), len(asked) if plan.waiting else 0):
         blocks = len(matrix.targets) * len(matrix.shots)
         for sentence in plan_power(strategies, blocks, len(matrix.seeds)).sentences():
             say(f"  power: {sentence}")
