@@ -7,20 +7,35 @@ from pathlib import Path
 import pytest
 
 BUILD = """
-import resource, sys, time
+import resource, sys, threading, time
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
+import psutil
 from synthetic import synthetic
 rows, curves = synthetic(["scratch", *(f"s{n}" for n in range(18)), "finetune"], 20, 5, points=50)
 from graftbench.reports.report import write_report
+peak, over = [0], threading.Event()
+def watch():
+    # Not ru_maxrss, which begins at that of the process that started this one.
+    while not over.wait(0.05):
+        used = 0
+        for each in (psutil.Process(), *psutil.Process().children()):
+            try:
+                used += each.memory_info().rss
+            except psutil.NoSuchProcess:
+                pass
+        peak.append(used)
+watching = threading.Thread(target=watch)
+watching.start()
 def spent():
     both = [resource.getrusage(whose) for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(each.ru_utime + each.ru_stime for each in both), sum(each.ru_maxrss for each in both) / 1024
-wall, (cpu, _) = time.perf_counter(), spent()
+    return sum(each.ru_utime + each.ru_stime for each in both)
+wall, cpu = time.perf_counter(), spent()
 page = write_report(rows, curves, Path(sys.argv[2]))
-wall = time.perf_counter() - wall
-after, peak = spent()
-print(wall, after - cpu, peak, page.stat().st_size)
+wall, cpu = time.perf_counter() - wall, spent() - cpu
+over.set()
+watching.join()
+print(wall, cpu, max(peak) / 2**20, page.stat().st_size)
 """
 
 

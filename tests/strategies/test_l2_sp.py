@@ -21,7 +21,7 @@ def distance(strategy, role="generator"):
     """Squared distance from the source, computed without the strategy's own code."""
     origin = getattr(strategy.setup.source, f"make_{role}")()
     pairs = zip(getattr(strategy, role).parameters(), origin.parameters(), strict=True)
-    return sum(float((w - w0).square().sum()) for w, w0 in pairs)
+    return sum(float((w - w0).detach().square().sum()) for w, w0 in pairs)
 
 
 def test_the_penalty_is_zero_at_the_start_and_positive_after_a_step():
