@@ -1,9 +1,12 @@
-"""Hyper-parameters and settings as a matrix gives them, checked against the fields that declare them."""
+"""Hyper-parameters and settings as a matrix or an option gives them, checked against what declares them."""
 
 import dataclasses
 import math
 import typing
+from collections.abc import Iterable
 from typing import Any
+
+import yaml
 
 from .errors import UserError, nearest
 from .registries import strategies
@@ -37,6 +40,20 @@ def check_params(strategy: str, params: dict[str, Any]) -> dict[str, Any]:
             raise UserError(f"{strategy}.{name} must be at least {least}, not {value!r}")
         checked[name] = values if isinstance(value, list) else values[0]
     return checked
+
+
+def parse_settings(options: Iterable[str], flag: str, example: str) -> dict[str, Any]:
+    """``NAME=VALUE`` strings of a command-line option, each value read as YAML. Raises ``UserError``."""
+    settings = {}
+    for option in options:
+        name, equals, value = option.partition("=")
+        try:
+            settings[name.strip()] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            equals = ""
+        if not (name.strip() and equals):
+            raise UserError(f"{flag} {option!r}: give NAME=VALUE, such as {example}")
+    return settings
 
 
 def check_type(value: Any, expected: Any, where: str) -> Any:

@@ -52,6 +52,8 @@ class SourceChoice(Section):
     kimg: float = Field(100, gt=0, le=MOST_KIMG)
     batch: int = Field(64, gt=0, le=MOST_BATCH)
     seed: int = Field(0, ge=0, le=MOST_SEED)
+    optimisation: dict[str, Any] = {}
+    """As the matrix's, for the training of the source."""
     model: str | None = None
 
 

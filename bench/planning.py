@@ -5,7 +5,7 @@ import json
 import typing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..datasets.pairs import usual_pairs
 from .cell import Cell
@@ -15,6 +15,9 @@ from .matrix import Matrix, SourceChoice, Target
 from .public_sources import BACKBONE, PublicSource, model_folder, public_sources
 from .registries import augmentations, strategies
 from .source import SourceSpec, find_source, read_spec, source_sha256
+
+if TYPE_CHECKING:
+    from .backbones import Backbone
 
 
 @dataclass
@@ -38,15 +41,12 @@ def plan_matrix(matrix: Matrix) -> Plan:
     from .metrics.usable import require_usable
 
     backbone = make_backbone(matrix.backbone.name, matrix.backbone.resolution, matrix.backbone.width)
-    known = [f.name for f in dataclasses.fields(backbone.defaults)]
-    for name in matrix.optimisation:
-        if name not in known:
-            raise UserError(f"optimisation has no setting {name!r}; {nearest(name, known)}")
-        _check_setting(name, matrix.optimisation[name], typing.get_type_hints(type(backbone.defaults))[name])
+    check_optimisation(backbone, matrix.optimisation)
     _refuse_repeats(matrix)
     require_usable(matrix.evaluation.extractor)
     for target in matrix.targets:
         open_domain(matrix.source_of(target).domain)
+        check_optimisation(backbone, matrix.source_of(target).optimisation)
         _check_sizes(matrix, target)
     plan = Plan()
     for name, params in matrix.variants():
@@ -90,6 +90,15 @@ def _check_sizes(matrix: Matrix, target: Target) -> None:
             raise UserError(f"evaluation.{name} must be at least {SMALLEST_SET} to measure anything")
 
 
+def check_optimisation(backbone: "Backbone", settings: dict[str, Any]) -> None:
+    """Refuse settings that the backbone's optimisers and regularisers do not have, or of another type."""
+    known = [f.name for f in dataclasses.fields(backbone.defaults)]
+    for name, value in settings.items():
+        if name not in known:
+            raise UserError(f"optimisation has no setting {name!r}; {nearest(name, known)}")
+        _check_setting(name, value, typing.get_type_hints(type(backbone.defaults))[name])
+
+
 def _check_setting(name: str, value: Any, expected: Any) -> None:
     """Refuse an optimiser setting of another type, or below zero."""
     kinds = typing.get_args(expected) or (expected,)
@@ -107,7 +116,9 @@ def _refuse_repeats(matrix: Matrix) -> None:
         "strategy": [(name, json.dumps(params, sort_keys=True)) for name, params in matrix.variants()],
         "augmentation": list(matrix.augment),
         "target or number of shots": [
-            (t.domain, matrix.source_of(t), shots) for t in matrix.targets for shots in matrix.shots_of(t)
+            (t.domain, matrix.source_of(t).model_dump_json(), shots)
+            for t in matrix.targets
+            for shots in matrix.shots_of(t)
         ],
         "seed": list(matrix.seeds),
     }
@@ -193,6 +204,7 @@ def source_spec(matrix: Matrix, choice: SourceChoice, kind: Any) -> SourceSpec:
         kimg=choice.kimg,
         batch=choice.batch,
         seed=choice.seed,
+        optimisation=choice.optimisation,
     )
 
 

@@ -1,5 +1,6 @@
 """Training a source model: the fresh GAN (or VAE) of the suite on all images of the source domain."""
 
+import dataclasses
 import json
 import logging
 from collections.abc import Callable
@@ -45,7 +46,7 @@ def pretrain(
     strategy = strategies.get(STRATEGY[spec.kind])()
     setup = Setup(
         backbone=backbone,
-        optimisation=type(backbone).defaults,
+        optimisation=dataclasses.replace(type(backbone).defaults, **spec.optimisation),
         shots=images,
         augmentation=make_augmentation("none", from_source=False),
         batch=spec.batch,
@@ -70,7 +71,7 @@ def pretrain(
         log.info("%s", json.dumps(curve[-1]))
         watch(curve[-1])
         save_checkpoint(folder, {"training": training.state_dict(), "curve": curve})
-    about = {**vars(spec), "strategy": STRATEGY[spec.kind], "licence": domain.about.licence}
+    about = {**spec.as_dict(), "strategy": STRATEGY[spec.kind], "licence": domain.about.licence}
     save_source(folder, about, strategy.networks(), curve)
     remove_checkpoints(folder)
     return curve

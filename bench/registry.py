@@ -37,6 +37,8 @@ class Entry:
     """Importable name of the defining module; ``plugin:PATH`` for a file given with ``--plugin``."""
     file: str
     line: int
+    network: str = ""
+    """Pretrained network that the component is made of; an extractor of that network must not judge it."""
 
     @property
     def origin(self) -> str:
@@ -67,8 +69,12 @@ class Registry(Generic[T]):
         self._owners: dict[str, str] = {}
         self._lock = threading.RLock()
 
-    def register(self, name: str, *, cite: str = "") -> Callable[[Any], Any]:
-        """Decorator that puts a class or function under ``name``. ``cite`` is the paper it comes from."""
+    def register(self, name: str, *, cite: str = "", network: str = "") -> Callable[[Any], Any]:
+        """Decorator that puts a class or function under ``name``.
+
+        ``cite`` is the paper it comes from, ``network`` the pretrained network that it learns from, as the names of
+        that network's extractors begin ("dinov2", "efficientnet-lite0").
+        """
 
         def add(component: Any) -> Any:
             file = sys.modules[component.__module__].__file__ or component.__module__
@@ -180,8 +186,8 @@ def _scan(path: Path, module: str, package: str | None = None) -> Iterable[Entry
             if package is not None and imported.get(word) != package:
                 continue
             name = ast.literal_eval(decorator.args[0])
-            cite = next((ast.literal_eval(k.value) for k in decorator.keywords if k.arg == "cite"), "")
-            yield Entry(name, doc, cite, module, str(path), node.lineno)
+            said = {k.arg: ast.literal_eval(k.value) for k in decorator.keywords}
+            yield Entry(name, doc, said.get("cite", ""), module, str(path), node.lineno, said.get("network", ""))
 
 
 def import_file(path: Path) -> Any:

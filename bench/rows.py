@@ -19,16 +19,13 @@ from .cell import Cell
 from .errors import UserError
 from .files import replacing
 from .outcome import read_json, read_lines
+from .registries import strategies
 from .store import Store, read_status
 
 log = logging.getLogger(__name__)
 
 REFERENCE_LINES = frozenset({"source-only"})
 """Strategies that are shown beside the others but never ranked."""
-
-TEACHERS = {"feature-d": "efficientnet-lite0"}
-"""Networks that a strategy's discriminator is made of. An extractor of the same network measures what the strategy was
-trained to please, so that its score there is shown, but not ranked."""
 
 FORMAT = b"4"
 """Of the kept tables; another format is made anew."""
@@ -165,8 +162,13 @@ def is_reference(cell: Cell) -> bool:
 
 
 def teacher(cell: Cell) -> str:
-    """The network that both trained the cell and measures it; empty if there is none."""
-    network = TEACHERS.get(cell.strategy, "")
+    """The network that both trained the cell and measures it; empty if there is none.
+
+    An extractor of the network that a strategy learns from measures what it was trained to please: its score is
+    shown there, but not ranked. What a plug-in learns from is known where the plug-in is loaded.
+    """
+    entry = strategies.entries().get(cell.strategy)
+    network = entry.network if entry else ""
     return network if network and cell.extractor.startswith(network) else ""
 
 

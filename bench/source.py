@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,10 +29,16 @@ class SourceSpec:
     kimg: float
     batch: int
     seed: int
+    optimisation: dict[str, Any] = field(default_factory=dict)
+    """Settings of the backbone's optimisers and regularisers that differ from its defaults."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """What is stored and hashed; ``optimisation`` is left out where all is as the backbone has it."""
+        return {name: value for name, value in asdict(self).items() if name != "optimisation" or value}
 
     @property
     def name(self) -> str:
-        digest = hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:8]
+        digest = hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()[:8]
         domain = "".join(c if c.isalnum() or c == "-" else "-" for c in self.domain)
         return f"{domain}-{self.backbone}{self.resolution}-{self.kind}-{digest}"
 
@@ -92,7 +98,7 @@ def holds(folder: Path, spec: SourceSpec) -> bool:
     """Whether ``folder`` is a finished artefact of ``spec``. Raises ``UserError`` if it is one of another spec."""
     if not (folder / SPEC).is_file():
         return False
-    found = read_spec(folder)
+    found = {"optimisation": {}} | read_spec(folder)
     differing = [name for name, value in asdict(spec).items() if found.get(name) != value]
     if differing:
         raise UserError(f"{folder}: holds a source model with another {', '.join(differing)}; choose another folder")

@@ -17,7 +17,11 @@ STAGES = {2: 24, 4: 40, 10: 112, 15: 320}
 CHANNELS = 64
 
 
-@register("feature-d", cite="Sauer et al., Projected GANs Converge Faster, NeurIPS 2021, arXiv:2111.01007")
+@register(
+    "feature-d",
+    cite="Sauer et al., Projected GANs Converge Faster, NeurIPS 2021, arXiv:2111.01007",
+    network="efficientnet-lite0",
+)
 @dataclass
 class FeatureD(FineTune):
     """Generator from the source, discriminator = trainable heads on frozen ImageNet features.

@@ -26,20 +26,29 @@ def pretrain(
     batch: Annotated[int, typer.Option(min=1, max=65_536)] = 64,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     kind: Annotated[str, typer.Option(help="gan or vae")] = "gan",
+    optimisation: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=VALUE instead of the backbone's own, such as r1_gamma=0.1; repeatable"),
+    ] = None,
     extractor: str = "efficientnet-lite0-64",
     device: Device = "auto",
 ):
     """Train a source model, or go on with an interrupted training."""
+    from ..backbones import make_backbone
     from ..errors import UserError
     from ..files import cache_root
+    from ..hyperparameters import parse_settings
     from ..matrix import MOST_KIMG
+    from ..planning import check_optimisation
     from ..source import SourceSpec
 
     if kind not in ("gan", "vae"):
         raise UserError(f"--kind is gan or vae, not {kind!r}")
     if not 0 < kimg <= MOST_KIMG:
         raise UserError(f"--kimg must be more than 0 and at most {MOST_KIMG}, not {kimg:g}")
-    spec = SourceSpec(kind, backbone, resolution, width, domain, kimg, batch, seed)  # type: ignore[arg-type]
+    settings = parse_settings(optimisation or [], "--optimisation", "r1_gamma=0.1")
+    check_optimisation(make_backbone(backbone, resolution, width), settings)
+    spec = SourceSpec(kind, backbone, resolution, width, domain, kimg, batch, seed, settings)  # type: ignore[arg-type]
     _train(spec, out or cache_root() / "sources" / spec.name, extractor, device)
 
 

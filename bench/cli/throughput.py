@@ -82,6 +82,9 @@ def evaluation_speed(
     threads: Annotated[int, typer.Option(min=1, help="one is timed by the processor, more by the wall clock")] = 1,
 ):
     """Compare the speed of an evaluation with torch-fidelity's, in turns in one process."""
+    from ..pinning import restart_pinned
+
+    restart_pinned(threads)
     import torch
 
     from ...datasets import open_domain
@@ -118,6 +121,9 @@ def clock_check(
     Trains the same cell with 2 and with 20 evaluations, in pairs and turns; the median ratio counts. Wants a quiet
     machine. Exit code 1 if the change is larger.
     """
+    from ..pinning import restart_pinned
+
+    restart_pinned(threads)
     from ..devices import choose_device
     from ..errors import UserError
     from ..throughput.clock_check import clock_pairs, middle, training_cell

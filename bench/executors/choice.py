@@ -4,11 +4,9 @@ import dataclasses
 import functools
 import importlib.util
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from ..errors import UserError, nearest
+from ..hyperparameters import parse_settings
 from .job import Executor
 
 NAMES = ("local", "ray", "slurm")
@@ -33,7 +31,7 @@ def choose_executor(
 
     Raises ``UserError`` for an unknown name or option, and for a device or a cluster that is not there.
     """
-    given = _parse(options)
+    given = parse_settings(options, "--executor-option", "num_gpus=0.5")
     if name in MODULES and importlib.util.find_spec(MODULES[name]) is None:
         raise UserError(f"the executor {name} needs {MODULES[name]}: pip install 'graftbench[{name}]'")
     if name == "local":
@@ -71,13 +69,3 @@ def _local(slots: int | None, threads: int | None, device: str) -> Executor:
     choose_device(device)
     gpus = visible_gpus(device)
     return functools.partial(run_local, slots=slots or max(1, len(gpus)), threads=threads, gpus=gpus, has_room=Room())
-
-
-def _parse(options: list[str]) -> dict[str, Any]:
-    given = {}
-    for option in options:
-        name, equals, value = option.partition("=")
-        if not equals or not name:
-            raise UserError(f"--executor-option {option!r}: give NAME=VALUE, such as num_gpus=0.5")
-        given[name.strip()] = yaml.safe_load(value)
-    return given

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import psutil
 
+from ..pinning import pinned
 from ..store import write_status
 from ..worker import BUSY, PARENT
 from .job import Job, record_silent_end
@@ -31,10 +32,7 @@ class CellProcess:
 
 def start(job: Job, threads: int, memory_gb: float, gpu: str | None = None) -> CellProcess:
     """Start the worker of ``job`` with its output in ``log.txt``."""
-    count = str(threads)
-    # Spinning OpenMP threads made small layers up to 66 times slower under contention.
-    environment = {**os.environ, "OMP_NUM_THREADS": count, "MKL_NUM_THREADS": count, "OMP_WAIT_POLICY": "passive"}
-    environment[PARENT] = str(os.getpid())
+    environment = {**os.environ, **pinned(threads), PARENT: str(os.getpid())}
     if job.package is not None:
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(job.package), os.environ.get("PYTHONPATH")]))
     if gpu is not None and job.processes == 1:

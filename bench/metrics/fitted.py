@@ -19,7 +19,7 @@ class Fitted:
 
     @cached_property
     def gaussian(self) -> fid.Gaussian:
-        return fid.fit_gaussian(self.features, self.side)
+        return fid.fit_gaussian(self.features, self.side, reused=self.side == "real")
 
     @cached_property
     def kernel(self) -> kid.Kernel:

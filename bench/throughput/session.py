@@ -12,6 +12,7 @@ import pandas as pd
 
 from ..errors import UserError
 from ..files import cache_root
+from ..pinning import pinned
 
 BUSY_SHARE = 0.25
 """Load average per core, before anything is started, above which a machine counts as busy."""
@@ -55,10 +56,9 @@ def run_suite(
     ]
     # Started from a test run, it would take itself for a part of that, and pytest-benchmark would measure nothing.
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    environment = inherited | {
-        "OMP_NUM_THREADS": str(threads),
-        "MKL_NUM_THREADS": str(threads),
-        "OMP_WAIT_POLICY": "passive",
+    environment = {
+        **inherited,
+        **pinned(threads),
         "GRAFTBENCH_LOAD_BEFORE": f"{before:.2f}",
         "GRAFTBENCH_BUSY": "yes" if busy else "no",
     }

@@ -89,6 +89,7 @@ def test_a_mistake_is_one_line_with_the_nearest_valid_word(changes, message):
         ({"optimisation": {"generator_lr": "fast"}}, "optimisation.generator_lr must be a finite number, not 'fast'"),
         ({"optimisation": {"generator_lr": -1}}, "optimisation.generator_lr must not be negative"),
         ({"optimisation": {"betas": 0.5}}, "optimisation.betas must be 2 numbers"),
+        ({"source": {"domain": "toyfaces", "optimisation": {"r1": 1}}}, "optimisation has no setting 'r1'"),
         ({"strategies": ["scratch", "scratch"]}, "names the same cell twice; remove the repeated strategy"),
         ({"strategies": [{"l2-sp": {"strength": [0.1, 0.1]}}]}, "remove the repeated strategy"),
         ({"strategies": ["finetune"], "seeds": [1, 1]}, "remove the repeated seed"),

@@ -52,6 +52,32 @@ def test_a_short_pretraining_improves_as_the_shipped_curve_does(tmp_path):
     assert load_source(tmp_path).spec["kimg"] == 15.0
 
 
+def test_settings_of_the_optimiser_make_another_source(graftbench, tmp_path):
+    command = ["pretrain", "toyfaces", "--kimg", "0.1", "--batch", "16", "--width", "4", "--out", "source"]
+    assert graftbench(*command, "--optimisation", "r1_gamma=0.5", "--optimisation", "betas=[0.5, 0.9]").returncode == 0
+    assert json.loads((tmp_path / "source" / "spec.json").read_text())["optimisation"] == {
+        "betas": [0.5, 0.9],
+        "r1_gamma": 0.5,
+    }
+    refused = graftbench(*command)
+    assert refused.returncode == 2 and "with another optimisation" in refused.stderr
+    assert SourceSpec(**{**vars(QUICK), "optimisation": {"r1_gamma": 0.5}}).name != QUICK.name
+
+
+@pytest.mark.parametrize(
+    ("setting", "says"),
+    [
+        ("r1=3", "no setting 'r1'"),
+        ("r1_gamma=low", "must be a finite number"),
+        ("r1_gamma", "give NAME=VALUE"),
+        ("r1_gamma=[1", "give NAME=VALUE"),
+    ],
+)
+def test_a_setting_that_the_backbone_does_not_have_is_refused(graftbench, setting, says):
+    refused = graftbench("pretrain", "toyfaces", "--optimisation", setting)
+    assert refused.returncode == 2 and says in refused.stderr and len(refused.stderr.splitlines()) <= 2
+
+
 def test_a_finished_source_is_not_trained_again_nor_overwritten(graftbench, tmp_path):
     command = ["pretrain", "toyfaces", "--kimg", "0.1", "--batch", "16", "--width", "4", "--out", "source"]
     assert graftbench(*command).returncode == 0

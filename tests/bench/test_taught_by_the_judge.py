@@ -2,6 +2,7 @@
 
 import pytest
 from finished import KID, a_cell, finish
+from graftbench.bench.registries import strategies
 from graftbench.bench.rows import read_rows, teacher
 from graftbench.bench.store import Store
 from graftbench.reports.ranking import rank
@@ -34,3 +35,17 @@ def test_another_network_ranks_it():
     assert teacher(a_cell(strategy="feature-d")) == "efficientnet-lite0"
     assert teacher(a_cell(strategy="feature-d", extractor="inception-v3-compat")) == ""
     assert teacher(a_cell(strategy="finetune")) == ""
+
+
+def test_a_plug_in_says_itself_what_it_learns_from(tmp_path):
+    plugin = tmp_path / "mine.py"
+    plugin.write_text(
+        "from graftbench.strategies import register\n"
+        "from graftbench.strategies.finetune import FineTune\n\n\n"
+        '@register("taught-here", network="dinov2")\n'
+        "class Mine(FineTune):\n"
+        '    """Learns from DINOv2."""\n'
+    )
+    strategies.add_file(plugin)
+    assert teacher(a_cell(strategy="taught-here", extractor="dinov2-vit-b-14")) == "dinov2"
+    assert teacher(a_cell(strategy="taught-here")) == ""
