@@ -16,7 +16,7 @@ def describe_environment() -> dict[str, Any]:
     """Versions of all installed packages, commit of the suite (and whether it was changed), and the machine."""
     packages = {d.metadata["Name"]: d.version for d in importlib.metadata.distributions() if d.metadata["Name"]}
     return {
-        "graftbench": importlib.metadata.version("graftbench") if "graftbench" in packages else "uninstalled",
+        "graftbench": version(),
         **commit(),
         "python": platform.python_version(),
         "platform": platform.platform(),
@@ -24,6 +24,14 @@ def describe_environment() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "packages": dict(sorted(packages.items())),
     }
+
+
+def version() -> str:
+    """Of the installed suite; ``uninstalled`` where it runs from its source alone, as it does in a Ray worker."""
+    try:
+        return importlib.metadata.version("graftbench")
+    except importlib.metadata.PackageNotFoundError:
+        return "uninstalled"
 
 
 def commit() -> dict[str, Any]:

@@ -7,6 +7,7 @@ Trains each registered backbone from scratch on a domain at 32 px, narrow enough
 import argparse
 import json
 import logging
+import os
 import tempfile
 import time
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from pathlib import Path
 import torch
 
 from .files import write_json
+from .pinning import restart_pinned
 from .pretrain import pretrain
 from .registries import backbones
 from .source import SourceSpec
@@ -65,7 +67,9 @@ def main() -> None:
     parser.add_argument("--backbone", action="append", choices=backbones.names())
     parser.add_argument("--domain", default="toyfaces")
     parser.add_argument("--kimg", type=float, help="instead of each backbone's budget")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
     options = parser.parse_args()
+    restart_pinned(options.threads)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     for name in options.backbone or backbones.names():
         found = check(name, options.domain, options.kimg, options.folder)

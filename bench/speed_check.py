@@ -5,6 +5,7 @@ hand-written loop (the same work without the engine), and the untuned one; and p
 """
 
 import argparse
+import os
 import statistics
 import time
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from .backbones import make_backbone
 from .bare_loop import BareLoop
 from .devices import choose_device, describe
 from .files import write_json
+from .pinning import restart_pinned
 from .registries import backbones, strategies
 from .seeds import seed_for
 from .train import Training, synchronise
@@ -89,10 +91,12 @@ def main() -> None:
     parser.add_argument("--resolution", type=int, default=32)
     parser.add_argument("--width", type=int)
     parser.add_argument("--batch", type=int)
-    parser.add_argument("--turns", type=int, default=7)
+    parser.add_argument("--turns", type=int, default=11)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
+    restart_pinned(options.threads)
     device = choose_device(options.device)
     found = []
     for name in options.backbone or backbones.names():

@@ -6,6 +6,7 @@ Commands live in one file per subject and import what they need when they run, s
 import errno
 import importlib
 import sys
+from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
@@ -20,9 +21,21 @@ app = typer.Typer(
 )
 
 
+def _say_version(asked: bool) -> None:
+    if asked:
+        from ..environment import commit, version
+
+        print(" ".join(filter(None, ["graftbench", version(), commit()["commit"][:7]])))
+        raise typer.Exit
+
+
 @app.callback()
-def graftbench() -> None:
-    """Keep ``list`` a sub-command even while it is the only one."""
+def graftbench(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="say it and end")
+    ] = False,
+) -> None:
+    """Options of the command line as a whole."""
 
 
 SUBJECTS = (

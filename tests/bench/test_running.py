@@ -200,6 +200,11 @@ def test_status_counts_what_became_of_the_cells(graftbench, matrix_file, tmp_pat
     assert "killed: 1" in result.stdout and "by SIGKILL" in result.stdout
 
 
+def test_the_version_is_one_line(graftbench):
+    done = graftbench("--version")
+    assert done.returncode == 0 and done.stdout.startswith("graftbench ") and len(done.stdout.splitlines()) == 1
+
+
 def test_help_is_instant_and_imports_no_torch(graftbench):
     started = time.monotonic()
     assert graftbench("--help").returncode == 0
