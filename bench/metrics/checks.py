@@ -1,5 +1,7 @@
 """What every metric refuses, in one line instead of a warning and a number."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -26,3 +28,9 @@ def check_set(metric: str, side: str, features: Tensor, at_least: int) -> None:
     if not torch.isfinite(features.sum()) and not torch.isfinite(features).all():
         bad = int((~torch.isfinite(features).all(dim=1)).sum())
         raise UserError(f"{metric}: the features of {bad} of {len(features)} {side} images are NaN or infinite")
+
+
+def check_value(metric: str, value: float) -> None:
+    """A result, or what it is made of, that is a number: finite features may still overflow. Raises ``UserError``."""
+    if not math.isfinite(value):
+        raise UserError(f"{metric}: the features are too large for float64, their powers overflow; scale them down")

@@ -22,7 +22,7 @@ import torch
 from scipy import linalg
 from torch import Tensor
 
-from .checks import check_features, check_set
+from .checks import check_features, check_set, check_value
 
 blas: Any = linalg.blas
 SMALL = 64
@@ -52,7 +52,7 @@ class Gaussian:
 def fit_gaussian(features: Tensor, side: str = "real", reused: bool = False) -> Gaussian:
     """Of features n x d with n >= 2. ``reused`` spends a QR factorisation that makes each distance to it cheaper."""
     check_set("FID", side, features, at_least=2)
-    root = features.cpu().numpy().astype(np.float64)
+    root = features.detach().to("cpu", torch.float64, copy=True).numpy()
     mean = root.mean(0)
     freedom = len(root) - 1
     many = len(root) > root.shape[1]
@@ -75,10 +75,13 @@ def frechet_distance(real: Tensor, fake: Tensor) -> float:
 
 
 def distance_between(real: Gaussian, fake: Gaussian) -> float:
-    """FID of two fitted Gaussians (a reference's is fitted once)."""
+    """FID of two fitted Gaussians (a reference's is fitted once). Raises ``UserError`` where float64 overflows."""
+    check_value("FID", real.variance * real.freedom * fake.variance * fake.freedom)  # bounds the Gram matrix
     overlap = nuclear_norm(_product(real, fake)) / math.sqrt(real.freedom * fake.freedom)
     shift = real.mean - fake.mean
-    return float(shift @ shift + real.variance + fake.variance - 2 * overlap)
+    distance = float(shift @ shift + real.variance + fake.variance - 2 * overlap)
+    check_value("FID", distance)
+    return distance
 
 
 def _product(real: Gaussian, fake: Gaussian) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .checks import check_features, check_set
+from .checks import check_features, check_set, check_value
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,12 @@ def kernel_distance(real: Tensor, fake: Tensor) -> tuple[float, float]:
 
 
 def distance_between(real: Kernel, fake: Kernel) -> tuple[float, float]:
-    """KID and its standard error."""
+    """KID and its standard error. Raises ``UserError`` where float64 overflows."""
     cross = kernel(real.features, fake.features)
     m, n, total = len(real), len(fake), cross.sum()
     real_real, fake_fake = real.to_others.sum(), fake.to_others.sum()
     value = real_real / (m * (m - 1)) + fake_fake / (n * (n - 1)) - 2 * total / (m * n)
+    check_value("KID", float(value))
     if min(m, n) < 3:
         return float(value), float("nan")
     without_real = (

@@ -32,10 +32,24 @@ def test_features_that_are_not_finite(metric, value, side):
         METRICS[metric](*pair)
 
 
+@pytest.mark.parametrize("metric", ["FID", "KID"])
+def test_features_whose_powers_overflow(metric):
+    with pytest.raises(UserError, match=f"{metric}: the features are too large for float64"):
+        METRICS[metric](GOOD.double() * 1e160, GOOD.double())
+
+
 @pytest.mark.parametrize("metric", METRICS)
 def test_features_of_different_dimension(metric):
     with pytest.raises(UserError, match="real features have 8 dimensions, fake ones 7; use one extractor"):
         METRICS[metric](GOOD, GOOD[:, :7])
+
+
+@pytest.mark.parametrize("kind", [torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("metric", ["FID", "KID"])
+def test_features_of_any_precision_are_taken_and_left_as_they_are(metric, kind):
+    given = GOOD.to(kind)
+    METRICS[metric](given, given + 1)
+    assert torch.equal(given, GOOD.to(kind))
 
 
 @pytest.mark.parametrize("metric", METRICS)
