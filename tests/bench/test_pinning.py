@@ -1,4 +1,4 @@
-"""A command that measures runs with the threads and the memory of a cell, also if it was started with others."""
+"""A command that measures runs with the threads of a cell, also if it was started with others."""
 
 import json
 import os
