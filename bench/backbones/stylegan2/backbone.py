@@ -15,7 +15,8 @@ from .generator import StyleGAN2Generator
 class StyleGAN2(Backbone):
     """Style-based skip generator, residual discriminator, lazy R1 and path length; reads public checkpoints.
 
-    ``width`` is the number of channels up to 64 px and of the latent; 512 is that of the public checkpoints.
+    ``width`` is the number of channels up to 64 px and of the latent; 512 is that of the public checkpoints. The weight
+    of R1 is that of 256 px: for others Karras et al. (NeurIPS 2020) give 0.0002 R^2 / batch as a first guess.
     """
 
     width: int = 512
