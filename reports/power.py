@@ -41,7 +41,9 @@ class Power:
         lines = [
             f"{self.strategies} strategies on {self.blocks} blocks (source, target, shots), "
             f"{self.seeds} seed{'' if self.seeds == 1 else 's'} each.",
-            f"Smallest attainable p: Friedman {self.friedman_floor:.2g}, Nemenyi {self.nemenyi_floor:.2g},"
+            f"Smallest attainable p: Wilcoxon {self.friedman_floor:.2g}."
+            if self.strategies == 2
+            else f"Smallest attainable p: Friedman {self.friedman_floor:.2g}, Nemenyi {self.nemenyi_floor:.2g},"
             f" Holm {self.holm_floor:.2g}.",
         ]
         if self.strategies < 2:

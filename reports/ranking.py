@@ -33,7 +33,8 @@ class Standing:
     mean_rank: Interval
     mean_rank_complete: float | None
     """Mean rank over the blocks that lack no cell; ``None`` if there are none."""
-    probability_first: float
+    probability_first: float | None
+    """``None`` with one seed on one block: nothing was repeated, so nothing says how sure the place is."""
     iqm: Interval | None
     missing: int
 
@@ -133,7 +134,7 @@ def rank_scores(scores: Scores, alpha: float = ALPHA) -> Ranking:
                     strategy=name,
                     mean_rank=mean_rank_interval(ranks[:, index], len(scores.strategies)),
                     mean_rank_complete=complete.mean_ranks.get(name),
-                    probability_first=float(first[index]),
+                    probability_first=None if np.isnan(first[index]) else float(first[index]),
                     iqm=None
                     if scaled is None or np.isnan(scores.values[index]).all()
                     else iqm_interval(scaled[index], scores.expected),

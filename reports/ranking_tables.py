@@ -27,7 +27,7 @@ def standings_table(ranking: Ranking) -> Table:
             standing.strategy,
             range_text(standing.mean_rank),
             None if standing.mean_rank_complete is None else f"{standing.mean_rank_complete:.2f}",
-            f"{standing.probability_first:.2f}",
+            None if standing.probability_first is None else f"{standing.probability_first:.2f}",
             None if standing.iqm is None else range_text(standing.iqm, 3),
             standing.missing,
         )
@@ -54,14 +54,15 @@ def ranking_notes(ranking: Ranking) -> list[str]:
     ]
     for test in (ranking.worst, ranking.complete):
         if test.friedman_p is not None:
-            name = "Friedman" if len(test.mean_ranks) > 2 else "Wilcoxon"
             difference = (
                 "" if test.critical_difference is None else f", critical difference {test.critical_difference:.2f}"
             )
-            lines.append(f"{name}, {test.rule} ({test.blocks} blocks): p = {test.friedman_p:.3g}{difference}.")
+            lines.append(f"{test.names[0]}, {test.rule} ({test.blocks} blocks): p = {test.friedman_p:.3g}{difference}.")
     tied = [group for group in ranking.worst.cliques if len(group) > 1]
     if tied and ranking.worst.testable:
-        lines.append("Not separated (Nemenyi): " + "; ".join(" ~ ".join(group) for group in tied) + ".")
+        lines.append(
+            f"Not separated ({ranking.worst.names[1]}): " + "; ".join(" ~ ".join(group) for group in tied) + "."
+        )
     return lines + ranking.power.sentences()
 
 
@@ -74,8 +75,8 @@ def neighbours_table(ranking: Ranking) -> Table:
         body=tuple(neighbour_row(pair) for pair in ranking.neighbours),
         notes=(
             f"Rows with {stratum_words(ranking.stratum)}.",
-            f"Separated: Nemenyi p < {ranking.alpha:g}. Tied: complete agreement of the blocks on this order would have"
-            " separated the pair. Untestable: not even that would.",
+            f"Separated: {ranking.worst.names[1]} p < {ranking.alpha:g}. Tied: complete agreement of the blocks on this"
+            " order would have separated the pair. Untestable: not even that would.",
             "P(improvement): on the same target with the same seed, with its 95 % interval (ties count half).",
             "More blocks: at the same difference of mean ranks. More seeds: for the mean difference on these very"
             " targets, which is a narrower claim than the ranking's.",

@@ -41,6 +41,11 @@ class RankTest:
     note: str = ""
 
     @property
+    def names(self) -> tuple[str, str]:
+        """Of the test of all strategies together, and of the one of pairs; two strategies are one pair."""
+        return ("Friedman", "Nemenyi") if len(self.mean_ranks) > 2 else ("Wilcoxon", "Wilcoxon")
+
+    @property
     def testable(self) -> bool:
         """Whether any pair at all could have been separated with so many blocks."""
         return bool(self.verdicts) and any(verdict != "untestable" for verdict in self.verdicts.values())

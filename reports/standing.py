@@ -25,10 +25,12 @@ def probability_first(losses: np.ndarray, expected: np.ndarray, resamples: int =
     """Share of resampled experiments in which each strategy has the lowest mean rank (shared places split it).
 
     Losses are (strategies x blocks x seeds). Blocks are resampled, and inside each its seeds, the same for all
-    strategies since runs are paired. Seeded.
+    strategies since runs are paired. Seeded. NaN where there is nothing to resample: one block with one seed.
     """
     generator = np.random.default_rng(seed)
     strategies, blocks, _ = losses.shape
+    if expected.sum() == 1:
+        return np.full(strategies, np.nan)
     ranks = []
     for block in range(blocks):
         present = losses[:, block, expected[block]]

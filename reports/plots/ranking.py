@@ -75,6 +75,9 @@ def critical_difference(scores: Scores, looks: dict[str, Look], suffix: str = ""
             f"Bars join strategies that Nemenyi's test does not separate (critical difference "
             f"{test.critical_difference:.2f}, Friedman p = {test.friedman_p:.2g})."
         )
+    elif test.testable and test.friedman_p is not None:
+        pair = "separates" if "separated" in test.verdicts.values() else "does not separate"
+        bars = f"Wilcoxon's test {pair} the two (p = {test.friedman_p:.2g})."
     else:
         bars = f"No bars: {test.note or 'these blocks cannot separate any pair'}."
     return Plot(

@@ -6,9 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from graftbench.bench.errors import UserError
+from graftbench.reports.plots.ranking import critical_difference
 from graftbench.reports.ranking import rank
 from graftbench.reports.ranking_tables import neighbours_table, standings_table
+from graftbench.reports.scores import strata
+from graftbench.reports.settings import settings
 from graftbench.reports.standing import mean_rank_interval
+from graftbench.reports.style import theme
 from synthetic import EXTRACTOR, synthetic
 
 KID = f"kid@{EXTRACTOR}"
@@ -168,3 +172,24 @@ def test_a_block_without_any_score_changes_no_number_and_is_named():
     assert [each.missing for each in after.standings] == [2, 2, 2]
     assert after.completeness == "12 of 18 cells, 6 missing (6 not run yet)"
     assert any("no strategy has a score there: u" in note for note in after.notes)
+
+
+def test_one_seed_on_one_block_does_not_say_how_sure_the_first_place_is():
+    (ranking,) = rank(synthetic(3, 1, 1)[0])
+    assert [each.probability_first for each in ranking.standings] == [None] * 3
+    assert [row[3] for row in standings_table(ranking).body] == [None] * 3
+    (ranking,) = rank(synthetic(3, 1, 2)[0])
+    assert sum(each.probability_first for each in ranking.standings) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("targets", "words"), [(8, "separates the two (p = 0.0078)"), (3, "too few blocks")])
+def test_two_strategies_are_said_to_be_compared_by_wilcoxons_test(targets, words):
+    rows, curves = synthetic(2, targets, 2)
+    (ranking,) = rank(rows)
+    text = "\n".join([*standings_table(ranking).notes, *neighbours_table(ranking).notes])
+    assert "Separated: Wilcoxon p < 0.05" in text and "Smallest attainable p: Wilcoxon" in text
+    assert "Nemenyi" not in text and "Friedman" not in text
+    (setting,) = settings(rows, curves)
+    with theme():
+        caption = critical_difference(next(strata(rows, KID)), setting.looks()).caption
+    assert words in caption and "cannot separate" not in caption
