@@ -164,12 +164,13 @@ def runtime_distribution(
 ) -> pd.DataFrame:
     """ECDF of times to target over all (block, seed, rung): label, x as a share of the horizon, share reached by then.
 
-    Misses stay in the denominator. ``area`` is the mean share over the run (the COCO anytime score; higher is better).
+    Misses stay in the denominator. In seconds, a block without a complete run has no horizon and is left out.
+    ``area`` is the mean share over the run (the COCO anytime score; higher is better).
     """
     times: dict[str, list[float]] = {}
     for block, _, runs, horizon in _blocks(rows, curves, metric, against):
         ladder = targets.get(block_name(block))
-        rungs = ladder.rungs if ladder else ()
+        rungs = ladder.rungs if ladder and np.isfinite(horizon) else ()
         for run in runs:
             for target in rungs:
                 times.setdefault(run.label, []).append(time_to_target(run, target, horizon) / horizon)

@@ -68,7 +68,8 @@ def settings(rows: pd.DataFrame, curves: pd.DataFrame, across_shots: bool = Fals
         inside = named[named["key"].isin(group["key"])]
         words = [_word(column, value) for column, value in zip(varying, values, strict=True)]
         first = group.iloc[0]
-        title = " · ".join(_word(column, first[column]) for column in columns if column not in ("width", "batch"))
+        told = [column for column in columns if column in varying or column not in ("width", "batch")]
+        title = " · ".join(_word(column, first[column]) for column in told)
         found.append(
             Setting(slug("-".join(words).replace(" ", "-").lower()), title, group, inside, str(first["extractor"]))
         )

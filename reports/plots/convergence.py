@@ -25,6 +25,8 @@ def convergence(setting: Setting, metric: str = "kid", against: str = "kimg") ->
     if not present(setting.curves, [column, against]):
         return Absent(name, title, f"no cell has a curve of {column}")
     data = curve_means(setting, column, against)
+    if data.empty:
+        return Absent(name, title, f"at no evaluation have half of a strategy's cells measured {column} yet")
     lines = bounds(setting, metric)
     figure, axes = panels(len(setting.targets))
     scale = scale_for(data["mean"].to_numpy())

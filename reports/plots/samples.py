@@ -45,12 +45,13 @@ def samples(
         strips += [(label, tiles(Path(sample_images[key]), int(resolution)))]
     figure = strip_figure([(label, images[:COLUMNS]) for label, images in strips])
     seeds = sorted(chosen["seed"].unique())
+    vectors = "a column is one latent vector for all strategies" if len(seeds) == 1 else "seeds differ in their latents"
+    top = " Top row: real held-out images." if real is not None else ""
     return Plot(
         name,
         title,
         f"Samples of each strategy for {target} after the final iteration, seed {', '.join(map(str, seeds))}, not "
-        f"selected: a column is one latent vector for all strategies (the VAE's are its own). Top row: real held-out "
-        f"images. {setting.title}.",
+        f"selected: {vectors} (the VAE's are its own).{top} {setting.title}.",
         f"Grid of generated images, one row for each of {', '.join(chosen['label'])}"
         + (", below a row of real images." if real is not None else "."),
         figure,

@@ -28,9 +28,10 @@ def runtime_ecdf(family: Setting, metric: str = "kid", targets: dict[str, Ladder
         runtime_distribution(family.rows, curves, column, rungs, against).assign(against=against)
         for against in ("kimg", "seconds")
     ]
-    data = pd.concat(parts, ignore_index=True)
-    if data.empty:
+    parts = [part for part in parts if len(part)]
+    if not parts:
         return Absent(name, title, "no run has targets")
+    data = pd.concat(parts, ignore_index=True)
     figure, axes = panels(2, width=3.4, height=2.6)
     looks = family.looks(references=False)
     for against, each in zip(("kimg", "seconds"), axes, strict=True):
@@ -42,6 +43,8 @@ def runtime_ecdf(family: Setting, metric: str = "kid", targets: dict[str, Ladder
     axes[0].set_ylabel("share of targets reached ↑")
     legend(figure, {label: look for label, look in looks.items() if label in set(data["label"])})
     arrange(figure)
+    ran = family.rows[~family.rows["reference"].astype(bool)]
+    ended = (ran["status"] == "ok").groupby([ran["target"], ran["shots"]]).any().all()
     areas = data[data["against"] == "kimg"].groupby("label")["area"].first().sort_values(ascending=False)
     return Plot(
         name,
@@ -49,7 +52,8 @@ def runtime_ecdf(family: Setting, metric: str = "kid", targets: dict[str, Ladder
         f"Share of all (target, seed, rung) whose {metric_title(column)} was reached at two consecutive "
         f"evaluations; rungs at {', '.join(f'{share:.0%}' for share in RUNGS)} of the way from the start of "
         f"fine-tuning to its best. "
-        f"Runs that never arrive stay in the count. In seconds the budget ends where the shortest complete run ends. "
+        f"Runs that never arrive stay in the count. In seconds the budget ends where the shortest complete run ends"
+        f"{'' if ended else ', and targets without a complete run are left out'}. "
         f"{clock_note(family.rows)} {family.title}; {family.completeness}.",
         "Step chart. Mean share over the run (higher is better): "
         + ", ".join(f"{label} {area:.2f}" for label, area in list(areas.items())[:8])

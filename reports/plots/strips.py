@@ -28,10 +28,11 @@ def interpolations(setting: Setting, target: str, walks: Mapping[str, Path]) -> 
         (label, tiles(Path(walks[key]), int(resolution))[:STEPS])
         for label, key, resolution in zip(chosen["label"], chosen["key"], chosen["resolution"], strict=True)
     ]
+    same = "every strategy" if chosen["seed"].nunique() == 1 else "strategies of one seed"
     return Plot(
         name,
         title,
-        f"Images on the great circle between two latent vectors, the same two for every strategy. Smooth changes speak "
+        f"Images on the great circle between two latent vectors, the same two for {same}. Smooth changes speak "
         f"for a learned space, jumps between a few pictures for memorised ones. {setting.title}.",
         f"Rows of images that change from left to right, one row for each of {', '.join(chosen['label'])}.",
         strip_figure(strips),

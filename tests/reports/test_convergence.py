@@ -164,6 +164,14 @@ def test_the_runtime_distribution_keeps_misses_in_its_denominator():
     assert found[found["label"] == "half"]["area"].iloc[0] == pytest.approx(0.5 * 0.75)
 
 
+def test_without_a_complete_run_nothing_is_said_of_shares_of_the_time():
+    rows, curves = results(REFERENCE | {("half", 0): [1.0, 0.0, 0.0, 0.0, 0.0]})
+    targets = ladders(rows, curves, KID)
+    rows["status"] = "timeout"
+    assert runtime_distribution(rows, curves, KID, targets, "kimg")["share"].max() == 1
+    assert runtime_distribution(rows, curves, KID, targets, "seconds").empty
+
+
 def test_frozen_targets_stay_when_the_reference_is_run_again(tmp_path):
     path = tmp_path / "targets.json"
     first = frozen_ladders(path, *results(REFERENCE), KID)

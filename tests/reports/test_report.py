@@ -1,5 +1,6 @@
 """The report folder: what is in it, that it is the same twice, and what it says of holes."""
 
+import json
 import subprocess
 import sys
 
@@ -7,8 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from graftbench.reports.catalogue import Pictures, drawings
+from graftbench.reports.page_data import interactive
 from graftbench.reports.plots.bounds import mark_bounds
+from graftbench.reports.plots.convergence import convergence
+from graftbench.reports.plots.figure import Absent
+from graftbench.reports.plots.samples import samples
 from graftbench.reports.plots.shots import shots_quality
+from graftbench.reports.plots.strips import interpolations
 from graftbench.reports.plots.tradeoffs import pareto
 from graftbench.reports.report import draw_all, write_report
 from graftbench.reports.settings import settings, slug
@@ -108,6 +114,16 @@ def test_rows_of_different_extractors_shots_or_sources_never_share_a_figure():
     assert len({setting.slug for setting in found}) == 2
 
 
+@pytest.mark.parametrize(("column", "words"), [("batch", ["batch 16", "batch 64"]), ("width", ["width 8", "width 32"])])
+def test_settings_are_told_apart_by_their_titles_too(column, words):
+    rows, curves = synthetic(["finetune"], 1, 1)
+    other = rows.assign(**{column: 64 if column == "batch" else 8}, key="other-" + rows["key"])
+    both = pd.concat([rows, other], ignore_index=True), pd.concat([curves, curves.assign(key="other-" + curves["key"])])
+    assert [next(word for word in words if word in setting.title) for setting in settings(*both)] == words
+    assert len({chart["setting"] for chart in json.loads(interactive(*both))["charts"]}) == 2
+    assert all(word.split()[0] not in setting.title for setting in settings(rows, curves) for word in words)
+
+
 def test_reference_lines_belong_to_every_budget():
     rows, curves = synthetic(["finetune"], 1, 1)
     short = rows[~rows["reference"]].assign(kimg=1.0, key="short")
@@ -137,6 +153,25 @@ def test_what_an_earlier_report_left_is_removed(tmp_path):
     assert (tmp_path / "figures" / "pareto-kid.png").is_file()
     write_report(rows.drop(columns="train_seconds"), curves, tmp_path)
     assert list((tmp_path / "figures").glob("pareto-kid*")) == []
+
+
+def test_curves_that_less_than_half_of_the_cells_have_are_not_drawn_as_an_empty_figure():
+    rows, curves = synthetic(3, 2, 3)
+    rows.loc[rows["seed"] > 0, "status"] = "missing"
+    (setting,) = settings(rows, curves[curves["key"].isin(rows.loc[rows["seed"] == 0, "key"])])
+    drawn = convergence(setting)
+    assert isinstance(drawn, Absent) and "half of a strategy's cells" in drawn.reason
+
+
+def test_captions_of_images_claim_only_what_is_shown(results):
+    rows, pictures = results["rows"], results["sample_images"]
+    (setting,) = settings(rows, results["curves"])
+    same = samples(setting, "babies", pictures, results["real_images"]).caption
+    assert "one latent vector for all" in same and "Top row: real" in same
+    first = {key: path for key, path in pictures.items() if key.endswith("0") == key.startswith("scratch")}
+    apart = samples(setting, "babies", first, {}).caption
+    assert "seeds differ in their latents" in apart and "one latent vector" not in apart and "Top row" not in apart
+    assert "for strategies of one seed" in interpolations(setting, "babies", first).caption
 
 
 def test_floor_and_ceiling_stand_on_every_plot_of_a_metric_even_far_outside_its_range():
