@@ -52,8 +52,8 @@ def write_bundle(
     ``targets`` is the store's file of frozen targets. Rows are sorted, so that the same results give the same bytes.
     Raises ``UserError`` if the folder holds something else, or there are no rows.
     """
-    if folder.exists() and any(folder.iterdir()) and not (folder / MANIFEST).is_file():
-        raise UserError(f"{folder}: holds something that is no bundle; give another folder")
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not (folder / MANIFEST).is_file()):
+        raise UserError(f"{folder}: is or holds something that is no bundle; give another folder")
     if rows.empty:
         raise UserError("the store holds no cells, so there is nothing to bundle")
     shutil.rmtree(folder, ignore_errors=True)
@@ -94,7 +94,10 @@ def check_bundle(folder: Path) -> None:
     manifest = folder / MANIFEST
     if not manifest.is_file():
         raise UserError(f"{folder}: no results bundle here; `graftbench bundle STORE --to {folder}` makes one")
-    listed = json.loads(manifest.read_text(encoding="utf-8"))
+    try:
+        listed = dict(json.loads(manifest.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{manifest}: lists no files of a bundle ({error}); make the bundle again") from error
     there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} - {MANIFEST}
     for name in sorted(set(listed) ^ there):
         raise UserError(f"{folder / name}: {'is missing' if name in listed else 'is not in the bundle’s manifest'}")

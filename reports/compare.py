@@ -43,7 +43,7 @@ def compare(before: pd.DataFrame, after: pd.DataFrame, by: str | None = None) ->
             raise UserError(f"the {name} store holds no cells to compare")
     refusal = machine_refusal(before, after)
     wanted = metrics(before, after, by)
-    if by is not None and refusal and column(by).subject == "throughput":
+    if by is not None and refusal and needs_machine(column(by)):
         raise UserError(f"{by} cannot be compared: {refusal}")
     kept = [metric for metric in wanted if not (refusal and needs_machine(column(metric)))]
     paired = pair(before, after)
@@ -145,7 +145,7 @@ def judge(shift: np.ndarray, adjusted: float | None, found: Column, alpha: float
 
 
 def metric_table(paired: pd.DataFrame, metric: str) -> Table:
-    """One line per strategy and block, what moved most surely first within the order of names."""
+    """One line per strategy and block, in the order of names."""
     found = column(metric)
     moved = differences(paired, metric)
     counts = {change: sum(each.change == change for each in moved) for change in ("better", "worse", "identical")}

@@ -30,8 +30,11 @@ def headline_problems(rows: pd.DataFrame, curves: pd.DataFrame) -> list[str]:
         if validation not in points:
             problems.append(f"no curve holds {validation}, so the best checkpoints cannot be recomputed")
             continue
-        best = points.loc[points.groupby("key")[validation].idxmin()].set_index("key").loc[group.index]
-        found = {f"best_{name}@{extractor}": best[f"{name}@{extractor}"] for name in ("kid", "fid")}
+        points = points.dropna(subset=[validation])
+        problems += [f"{key}: its curve holds no {validation}" for key in group.index.difference(points["key"])]
+        best = points.loc[points.groupby("key")[validation].idxmin()].set_index("key").reindex(group.index)
+        measured = [f"{name}@{extractor}" for name in ("kid", "fid") if f"{name}@{extractor}" in best]
+        found = {f"best_{name}": best[name] for name in measured}
         for name, values in {**found, "best_kimg": best["kimg"]}.items():
             problems += _unequal(group, name, values, "the point of lowest validation KID")
     problems += _unequal(ok, "train_seconds", last["seconds"], "the clock of the curve")

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import pandas as pd
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..bench.errors import UserError, nearest
 from .bundle import Bundle, read_bundle
@@ -47,6 +47,10 @@ FAMILIES: dict[str, Callable[..., Plot | Absent]] = {
 RANKINGS = ("critical-difference", "performance-profile")
 
 
+FILE = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+"""What a figure's or table's file, and LaTeX, can be named after."""
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -54,7 +58,7 @@ class _Strict(BaseModel):
 class FigureSpec(_Strict):
     """One figure of the paper."""
 
-    name: str
+    name: str = Field(pattern=FILE)
     draw: str
     where: dict[str, str | int | float] = {}
     against: Literal["kimg", "seconds"] | None = None
@@ -64,7 +68,7 @@ class FigureSpec(_Strict):
 class TableSpec(_Strict):
     """The tables of one subject, or the one of a metric."""
 
-    name: str
+    name: str = Field(pattern=FILE)
     subject: str
     metric: str | None = None
 
@@ -83,12 +87,18 @@ def read_paper(path: Path | None = None) -> tuple[Paper, Path]:
     path = path or Path(str(resources.files("graftbench.reports") / "figures.yaml"))
     try:
         paper = Paper.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, yaml.YAMLError, ValidationError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError) as error:
         raise UserError(f"{path}: no list of figures ({' '.join(str(error).split())})") from error
     known = [*SETTINGS, *FAMILIES, *RANKINGS]
     for spec in paper.figures:
         if spec.draw not in known:
             raise UserError(f"{path}: figure {spec.name!r} draws {spec.draw!r}; {nearest(spec.draw, known)}")
+        if spec.against and spec.draw != "convergence":
+            raise UserError(f"{path}: figure {spec.name!r}: `against` is for convergence, not for {spec.draw}")
+    for kind, specs in (("figures", paper.figures), ("tables", paper.tables)):
+        names = [spec.name for spec in specs]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise UserError(f"{path}: two {kind} are named {', '.join(twice)}")
     return paper, path.parent / paper.bundle
 
 

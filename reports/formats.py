@@ -41,7 +41,7 @@ def to_csv(table: Table) -> str:
         head += [f"{name}: {part}" for part in parts] if wide else [name]
     sheet = io.StringIO()
     writer = csv.writer(sheet, lineterminator="\n")
-    writer.writerow([*head, "reference line"])
+    writer.writerow([*map(safe, head), "reference line"])
     for row in table.rows:
         line: list[object] = []
         for value, wide in zip(row, spread, strict=True):
@@ -58,9 +58,14 @@ def csv_fields(value: Value) -> list[object]:
     return [*("" if end is None else end for end in ends), value.n, value.expected, value.mark, value.reason]
 
 
+NUMBER = re.compile(r"-\d+(\.\d+)?( ± \d+(\.\d+)?)?( \[-?\d+(\.\d+)?, -?\d+(\.\d+)?\])?")
+"""A negative number as tables write it, with or without its interval."""
+
+
 def safe(value: object) -> object:
-    """A name that a spreadsheet would run as a formula gets an apostrophe in front."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+    """A name that a spreadsheet would run as a formula gets an apostrophe in front; a number is none."""
+    formula = isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") and not NUMBER.fullmatch(value)
+    return f"'{value}" if formula else value
 
 
 def to_html(table: Table) -> str:

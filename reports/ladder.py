@@ -119,4 +119,6 @@ def frozen_ladders(
 
 
 def _ladder(start: float, best: float, rungs: list[float]) -> Ladder:
+    if len(rungs) != len(RUNGS):
+        raise ValueError(f"{len(rungs)} rungs instead of {len(RUNGS)}")
     return Ladder(float(start), float(best), tuple(float(rung) for rung in rungs))

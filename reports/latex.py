@@ -78,9 +78,9 @@ def to_latex(table: Table) -> str:
 
 
 def line(row: tuple[Value, ...]) -> str:
-    # A row that starts with a bracket would be read as the optional argument of the \\ before it.
+    # A row that starts with a bracket or a star would be read as an argument of the \\ before it.
     shown = " & ".join(map(cell, row))
-    return ("{}" + shown if shown.startswith("[") else shown) + r" \\"
+    return ("{}" + shown if shown.startswith(("[", "*")) else shown) + r" \\"
 
 
 def cell(value: Value) -> str:

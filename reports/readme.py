@@ -11,8 +11,12 @@ BEGIN, END = "<!-- results -->", "<!-- /results -->"
 
 
 def results_section(bundle: Bundle) -> str:
-    """The bundle's first table of quality (KID) in Markdown, with where it comes from."""
-    table = next(subject_tables(bundle.rows, "quality"))
+    """The bundle's first table of quality (KID) in Markdown, with where it comes from.
+
+    Raises ``UserError`` if no cell of it was measured."""
+    table = next(subject_tables(bundle.rows, "quality"), None)
+    if table is None:
+        raise UserError("the bundle holds no cell whose quality was measured, so there is no table of results")
     machine = ", ".join(sorted(bundle.rows["hardware"].dropna().unique()))
     made = f"commit {str(bundle.environment.get('commit', ''))[:10]} on {machine}"
     return (

@@ -76,6 +76,12 @@ def test_speeds_with_other_thread_counts_are_refused(rows):
         compare(rows, rows.assign(threads=8), by="train_seconds")
 
 
+def test_what_does_not_depend_on_the_machine_is_compared_across_hardware(rows):
+    after = rows.assign(hardware="Another CPU", parameters=rows["parameters"] + 1)
+    (_, table) = compare(rows, after, by="parameters")
+    assert {row[-1] for row in table.body} == {"changed"}
+
+
 def test_nothing_in_common_is_said(rows):
     with pytest.raises(UserError, match="no metric 'kid' was measured in both"):
         compare(rows, synthetic(3, 2, 3, extractor="tiny")[0], by="kid")

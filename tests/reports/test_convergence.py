@@ -192,6 +192,9 @@ def test_a_file_that_holds_no_targets_is_refused(tmp_path):
     path.write_text('{"kid@x": {"block": 3}}')
     with pytest.raises(UserError, match="holds no frozen targets"):
         frozen_ladders(path, *results(REFERENCE), KID)
+    path.write_text('{"kid@x": {"block": {"start": 1.0, "best": 0.0, "rungs": [0.5]}}}')
+    with pytest.raises(UserError, match="1 rungs instead of 5"):
+        frozen_ladders(path, *results(REFERENCE), KID)
 
 
 def test_without_a_finished_reference_there_are_no_targets(caplog):

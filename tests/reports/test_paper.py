@@ -107,12 +107,21 @@ def test_a_bundle_never_replaces_something_else(results, tmp_path):
     with pytest.raises(UserError, match="no bundle"):
         write_bundle(tmp_path, *results)
     assert (tmp_path / "thesis.tex").exists()
+    with pytest.raises(UserError, match="no bundle"):
+        write_bundle(tmp_path / "thesis.tex", *results)
+
+
+@pytest.mark.parametrize("manifest", ["{", "[1, 2]", "\udcff"])
+def test_a_manifest_that_is_none_is_named(tmp_path, manifest):
+    (tmp_path / "bundle.json").write_text(manifest, encoding="utf-8", errors="surrogateescape")
+    with pytest.raises(UserError, match=r"bundle\.json: lists no files of a bundle"):
+        read_bundle(tmp_path)
 
 
 def test_frozen_targets_travel_with_the_bundle(results, tmp_path):
     column = "kid@inception-v3-compat"
     targets = tmp_path / "targets.json"
-    targets.write_text(json.dumps({column: {"[1]": {"start": 3.0, "best": 1.0, "rungs": [1.0]}}}))
+    targets.write_text(json.dumps({column: {"[1]": {"start": 3.0, "best": 1.0, "rungs": [2.5, 2.0, 1.5, 1.2, 1.0]}}}))
     read = read_bundle(write_bundle(tmp_path / "bundle", *results, targets=targets))
     assert read.ladders[column]["[1]"].best == 1.0
 
@@ -123,10 +132,14 @@ def test_frozen_targets_travel_with_the_bundle(results, tmp_path):
         ("figures: [{name: a, draw: paretto}]\nbundle: x", "pareto"),
         ("figures: [{name: a, draw: pareto, colour: red}]\nbundle: x", "colour"),
         ("bundle: [", "no list of figures"),
+        ("bundle: \udcff", "no list of figures"),
+        ("figures: [{name: a/b, draw: pareto}]\nbundle: x", "no list of figures .*figures.0.name"),
+        ("figures: [{name: a, draw: pareto, against: seconds}]\nbundle: x", "`against` is for convergence"),
+        ("figures: [{name: a, draw: pareto}, {name: a, draw: shots}]\nbundle: x", "two figures are named a"),
     ],
 )
 def test_a_mistake_in_the_list_of_figures_is_named(tmp_path, text, message):
-    (tmp_path / "figures.yaml").write_text(text)
+    (tmp_path / "figures.yaml").write_text(text, encoding="utf-8", errors="surrogateescape")
     with pytest.raises(UserError, match=message):
         read_paper(tmp_path / "figures.yaml")
 

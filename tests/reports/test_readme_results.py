@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 from graftbench.bench.errors import UserError
-from graftbench.reports.bundle import MANIFEST, read_bundle
+from graftbench.reports.bundle import MANIFEST, Bundle, read_bundle
+from graftbench.reports.catalogue import Pictures
 from graftbench.reports.readme import results_section, with_results
+from synthetic import synthetic
 
 ROOT = Path(__file__).parents[2]
 
@@ -18,6 +20,13 @@ def test_the_section_replaces_what_stands_between_the_markers():
 def test_a_readme_without_markers_is_refused():
     with pytest.raises(UserError, match="no place for results"):
         with_results("a\n<!-- results -->\n", "new")
+
+
+def test_a_bundle_without_any_score_is_refused_in_one_line():
+    rows, curves = synthetic(2, 1, 1)
+    unscored = rows[[name for name in rows if "@" not in name]].assign(status="failed")
+    with pytest.raises(UserError, match="no cell whose quality was measured"):
+        results_section(Bundle(unscored, curves, {}, Pictures(), {}))
 
 
 def test_the_readme_holds_the_table_of_the_committed_bundle():

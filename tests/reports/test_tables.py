@@ -9,9 +9,9 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 import pytest
-from graftbench.reports.formats import to_csv, to_html, to_markdown
+from graftbench.reports.formats import safe, to_csv, to_html, to_markdown
 from graftbench.reports.intervals import mean_interval
-from graftbench.reports.latex import document, to_latex
+from graftbench.reports.latex import document, line, to_latex
 from graftbench.reports.significance import holm_adjust
 from graftbench.reports.tables import all_tables, paired_p, subject_tables, write_tables
 from scipy import stats
@@ -173,8 +173,15 @@ def test_csv_reads_back_with_full_precision_and_no_formula(hostile):
     assert {"'=1+1", HOSTILE, "finetune", "source-only"} == {row["strategy"] for row in read}
     mine = next(row for row in read if row["strategy"] == "finetune")
     name = table.head[1]
-    assert float(mine[f"{name}: mean"]) == entry(table, "finetune", name).interval.estimate
+    assert float(mine[f"'{name}: mean"]) == entry(table, "finetune", name).interval.estimate
     assert [row["reference line"] for row in read] == ["no", "no", "no", "yes"]
+    assert name.startswith("-"), "a formula as well, in the head"
+
+
+@pytest.mark.parametrize("number", ["-0.0123", "-3", "-0.05 ± 0", "-0.25 [-1.00, 0.50]"])
+def test_a_negative_number_is_no_formula_in_csv(number):
+    assert safe(number) == number
+    assert safe(f"{number}+1") == f"'{number}+1"
 
 
 def test_latex_escapes_and_uses_booktabs(hostile):
@@ -182,6 +189,11 @@ def test_latex_escapes_and_uses_booktabs(hostile):
     assert r"\toprule" in text
     assert r"\input{" not in text
     assert r"a\_b \& 50\% \$x\textasciicircum{}2\$ \#1 \{y\}" in text
+
+
+@pytest.mark.parametrize("name", ["*star", "[bracket"])
+def test_latex_takes_no_name_for_an_argument_of_the_line_break_before_it(name):
+    assert line((name, 1)).startswith("{}" + name)
 
 
 def test_latex_compiles(hostile, tmp_path):
