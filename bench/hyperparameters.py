@@ -49,11 +49,26 @@ def parse_settings(options: Iterable[str], flag: str, example: str) -> dict[str,
         name, equals, value = option.partition("=")
         try:
             settings[name.strip()] = yaml.safe_load(value)
-        except yaml.YAMLError:
+        except (yaml.YAMLError, ValueError):  # the latter for a date that is none, such as 2024-13-45
             equals = ""
         if not (name.strip() and equals):
             raise UserError(f"{flag} {option!r}: give NAME=VALUE, such as {example}")
     return settings
+
+
+def without_words(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings with numbers for words that are numbers: YAML reads 1e-3 as a word. All else stays as it is."""
+    return {
+        name: [_number(each) for each in value] if isinstance(value, list) else _number(value)
+        for name, value in settings.items()
+    }
+
+
+def _number(value: Any) -> Any:
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
 
 
 def check_type(value: Any, expected: Any, where: str) -> Any:
@@ -61,7 +76,7 @@ def check_type(value: Any, expected: Any, where: str) -> Any:
     if expected is float:
         try:
             number = math.nan if isinstance(value, bool) else float(value)  # YAML reads 1e-3 as a word
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             number = math.nan
         if not math.isfinite(number):
             raise UserError(f"{where} must be a finite number, not {value!r}")

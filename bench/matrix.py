@@ -3,11 +3,11 @@
 import itertools
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from ..datasets.pairs import is_pair, parse_pair
 from .errors import UserError
-from .hyperparameters import check_params
+from .hyperparameters import check_params, without_words
 from .registries import augmentations, backbones, domains, extractors, strategies
 
 MOST_SEEDS = 10_000
@@ -34,6 +34,9 @@ class Section(BaseModel):
         return value
 
 
+Optimisation = Annotated[dict[str, Any], AfterValidator(without_words)]
+
+
 class BackboneChoice(Section):
     """Which networks, at which resolution in pixels and width in channels (the backbone's default if left out)."""
 
@@ -52,7 +55,7 @@ class SourceChoice(Section):
     kimg: float = Field(100, gt=0, le=MOST_KIMG)
     batch: int = Field(64, gt=0, le=MOST_BATCH)
     seed: int = Field(0, ge=0, le=MOST_SEED)
-    optimisation: dict[str, Any] = {}
+    optimisation: Optimisation = {}
     """As the matrix's, for the training of the source."""
     model: str | None = None
 
@@ -106,7 +109,7 @@ class Matrix(Section):
     seeds: list[Annotated[int, Field(ge=0, le=MOST_SEED)]] = Field(min_length=1)
     strategies: list[StrategyChoice] = Field(min_length=1)
     augment: list[str] = Field(["none"], min_length=1)
-    optimisation: dict[str, Any] = {}
+    optimisation: Optimisation = {}
     tune: Tuning | None = None
     budget: Budget
     evaluation: Evaluation = Field(default_factory=lambda: Evaluation.model_validate({}))

@@ -29,7 +29,7 @@ def load_matrix(name: str) -> Matrix:
         for name, line, first in _repeated_keys(yaml.compose(text, Loader=yaml.SafeLoader)):
             raise UserError(f"{path}: line {line}: the key {name!r} is there twice (also on line {first})")
         content = yaml.safe_load(text)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:  # the latter for a date that is none, or bytes that are no text
         raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
     except RecursionError:
         raise UserError(f"{path}: nested too deeply for a matrix") from None

@@ -20,6 +20,13 @@ if TYPE_CHECKING:
     from .backbones import Backbone
 
 
+NO_SETTING = {
+    "batch": "the batch is set by budget: {batch: …}, or that of the source by source: {batch: …}",
+    "discriminator_steps": "each step trains the discriminator once",
+}
+"""Fields of a backbone's defaults that no optimiser reads: setting them would change nothing."""
+
+
 @dataclass
 class Plan:
     """The cells of a matrix, the source models they start from, and what is said about them."""
@@ -94,13 +101,14 @@ def check_optimisation(backbone: "Backbone", settings: dict[str, Any]) -> None:
     """Refuse settings that the backbone's optimisers and regularisers do not have, or of another type."""
     known = [f.name for f in dataclasses.fields(backbone.defaults)]
     for name, value in settings.items():
-        if name not in known:
-            raise UserError(f"optimisation has no setting {name!r}; {nearest(name, known)}")
+        if name not in known or name in NO_SETTING:
+            instead = NO_SETTING.get(name) or nearest(name, set(known) - set(NO_SETTING))
+            raise UserError(f"optimisation has no setting {name!r}; {instead}")
         _check_setting(name, value, typing.get_type_hints(type(backbone.defaults))[name])
 
 
 def _check_setting(name: str, value: Any, expected: Any) -> None:
-    """Refuse an optimiser setting of another type, or below zero."""
+    """Refuse an optimiser setting of another type, or one that no optimiser takes."""
     kinds = typing.get_args(expected) or (expected,)
     values = value if isinstance(value, list | tuple) else [value]
     if len(values) != len(kinds):
@@ -108,6 +116,10 @@ def _check_setting(name: str, value: Any, expected: Any) -> None:
     for each, kind in zip(values, kinds, strict=True):
         if check_type(each, kind, f"optimisation.{name}") < 0:
             raise UserError(f"optimisation.{name} must not be negative, but is {value!r}")
+        if name == "betas" and float(each) >= 1:
+            raise UserError(f"optimisation.betas must be below 1, but are {value!r}")
+        if name.endswith(("_every", "half_life_kimg")) and float(each) == 0:
+            raise UserError(f"optimisation.{name} must be more than 0")
 
 
 def _refuse_repeats(matrix: Matrix) -> None:

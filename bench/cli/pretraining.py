@@ -37,7 +37,7 @@ def pretrain(
     from ..backbones import make_backbone
     from ..errors import UserError
     from ..files import cache_root
-    from ..hyperparameters import parse_settings
+    from ..hyperparameters import parse_settings, without_words
     from ..matrix import MOST_KIMG
     from ..planning import check_optimisation
     from ..source import SourceSpec
@@ -46,7 +46,7 @@ def pretrain(
         raise UserError(f"--kind is gan or vae, not {kind!r}")
     if not 0 < kimg <= MOST_KIMG:
         raise UserError(f"--kimg must be more than 0 and at most {MOST_KIMG}, not {kimg:g}")
-    settings = parse_settings(optimisation or [], "--optimisation", "r1_gamma=0.1")
+    settings = without_words(parse_settings(optimisation or [], "--optimisation", "r1_gamma=0.1"))
     check_optimisation(make_backbone(backbone, resolution, width), settings)
     spec = SourceSpec(kind, backbone, resolution, width, domain, kimg, batch, seed, settings)  # type: ignore[arg-type]
     _train(spec, out or cache_root() / "sources" / spec.name, extractor, device)

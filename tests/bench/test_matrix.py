@@ -89,6 +89,12 @@ def test_a_mistake_is_one_line_with_the_nearest_valid_word(changes, message):
         ({"optimisation": {"generator_lr": "fast"}}, "optimisation.generator_lr must be a finite number, not 'fast'"),
         ({"optimisation": {"generator_lr": -1}}, "optimisation.generator_lr must not be negative"),
         ({"optimisation": {"betas": 0.5}}, "optimisation.betas must be 2 numbers"),
+        ({"optimisation": {"betas": [0.5, 1.0]}}, "optimisation.betas must be below 1"),
+        ({"optimisation": {"r1_every": 0}}, "optimisation.r1_every must be more than 0"),
+        ({"optimisation": {"ema_half_life_kimg": 0}}, "optimisation.ema_half_life_kimg must be more than 0"),
+        ({"optimisation": {"batch": 8}}, "no setting 'batch'; the batch is set by budget"),
+        ({"optimisation": {"discriminator_steps": 5}}, "no setting 'discriminator_steps'; each step trains"),
+        ({"optimisation": {"r1_gamma": 10**400}}, "optimisation.r1_gamma must be a finite number"),
         ({"source": {"domain": "toyfaces", "optimisation": {"r1": 1}}}, "optimisation has no setting 'r1'"),
         ({"strategies": ["scratch", "scratch"]}, "names the same cell twice; remove the repeated strategy"),
         ({"strategies": [{"l2-sp": {"strength": [0.1, 0.1]}}]}, "remove the repeated strategy"),
@@ -120,6 +126,7 @@ def test_files_are_read_by_path_and_shipped_ones_by_name(tmp_path):
         "a: [1,": "not valid YAML",
         "": "must be a mapping",
         "- a": "must be a mapping",
+        "seeds: 2024-13-45": "not valid YAML: month must be in",
         "a: " + "[" * 3000 + "]" * 3000: "nested too deeply",
     }.items():
         path.write_text(content)
@@ -130,6 +137,9 @@ def test_files_are_read_by_path_and_shipped_ones_by_name(tmp_path):
 def test_a_number_in_scientific_notation_is_a_number_though_yaml_reads_a_word():
     matrix = parse(strategies=[{"l2-sp": yaml.safe_load("strength: 1e-3")}])
     assert matrix.variants() == [("l2-sp", {"strength": 0.001})]
+    settings = yaml.safe_load("{generator_lr: 1e-3, betas: [0, 9e-1], r1_gamma: 10}")
+    (cell, *_) = plan_matrix(parse(optimisation=settings)).cells
+    assert cell.canonical().count('"optimisation": {"betas": [0, 0.9], "generator_lr": 0.001, "r1_gamma": 10}') == 1
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,7 @@ def test_settings_of_the_optimiser_make_another_source(graftbench, tmp_path):
         ("r1_gamma=low", "must be a finite number"),
         ("r1_gamma", "give NAME=VALUE"),
         ("r1_gamma=[1", "give NAME=VALUE"),
+        ("r1_gamma=2024-13-45", "give NAME=VALUE"),
     ],
 )
 def test_a_setting_that_the_backbone_does_not_have_is_refused(graftbench, setting, says):
