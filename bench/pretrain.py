@@ -14,6 +14,7 @@ from ..strategies.base import Setup
 from .augment import make_augmentation
 from .backbones import make_backbone
 from .checkpoint import load_checkpoint, remove_checkpoints, save_checkpoint
+from .errors import UserError
 from .experiment import total_steps
 from .files import cache_root
 from .metrics.evaluator import Evaluator
@@ -38,7 +39,8 @@ def pretrain(
 ) -> list[dict[str, Any]]:
     """Train the source model that ``spec`` describes into ``folder``; returns its learning curve.
 
-    An interrupted training goes on from its last checkpoint. ``watch`` is called with each point of the curve.
+    An interrupted training goes on from its last checkpoint. ``watch`` is called with each point of the curve. Raises
+    ``UserError`` if the folder holds the interrupted training of another source, and ``Diverged``.
     """
     domain = open_domain(spec.domain)
     images = domain.images("shots", spec.resolution).to(device)
@@ -60,6 +62,7 @@ def pretrain(
     training = Training(strategy, setup)
     curve: list[dict[str, Any]] = []
     if state := load_checkpoint(folder):
+        _require_own(state, spec, folder)
         training.load_state_dict(state["training"])
         curve = state["curve"]
     for point in range(len(curve), POINTS + 1):
@@ -70,8 +73,18 @@ def pretrain(
         curve.append({"kimg": training.kimg, **wanted})
         log.info("%s", json.dumps(curve[-1]))
         watch(curve[-1])
-        save_checkpoint(folder, {"training": training.state_dict(), "curve": curve})
+        save_checkpoint(folder, {"training": training.state_dict(), "curve": curve, "spec": spec.as_dict()})
     about = {**spec.as_dict(), "strategy": STRATEGY[spec.kind], "licence": domain.about.licence}
     save_source(folder, about, strategy.networks(), curve)
     remove_checkpoints(folder)
     return curve
+
+
+def _require_own(state: dict[str, Any], spec: SourceSpec, folder: Path) -> None:
+    """Networks of the same shape would load, and one source's weights would bear the name of another."""
+    found, asked = state.get("spec", {}), spec.as_dict()
+    if differing := sorted(name for name in {*found, *asked} if found.get(name) != asked.get(name)):
+        raise UserError(
+            f"{folder}: holds the interrupted training of a source model with another {', '.join(differing)}; choose "
+            "another folder, or delete this one"
+        )

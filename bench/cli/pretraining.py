@@ -1,5 +1,6 @@
 """``graftbench pretrain``: training source models."""
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,7 +9,7 @@ import typer
 from . import app
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from ..source import SourceSpec
 
@@ -63,18 +64,47 @@ def train_missing(specs: "Iterable[SourceSpec]", extractor: str, device: str) ->
 
 def _train(spec: "SourceSpec", folder: Path, extractor: str, device: str) -> None:
     from ..devices import choose_device
+    from ..errors import UserError
     from ..pretrain import pretrain as train_source
     from ..source import holds
+    from ..train import Diverged
 
-    if holds(folder, spec):
-        print(f"nothing to do: the source model is in {folder.resolve()}", flush=True)
-        return
     kid, fid = f"kid@{extractor}", f"fid@{extractor}"
-    train_source(
-        spec,
-        folder,
-        choose_device(device),
-        extractor,
-        lambda point: print(f"  {point['kimg']:8.2f} kimg  KID {point[kid]:.4f}  FID {point[fid]:.1f}", flush=True),
-    )
+    with _alone(spec, folder):
+        if holds(folder, spec):
+            print(f"nothing to do: the source model is in {folder.resolve()}", flush=True)
+            return
+        try:
+            train_source(
+                spec,
+                folder,
+                choose_device(device),
+                extractor,
+                lambda point: print(
+                    f"  {point['kimg']:8.2f} kimg  KID {point[kid]:.4f}  FID {point[fid]:.1f}", flush=True
+                ),
+            )
+        except Diverged as error:
+            raise UserError(
+                f"{spec.name}: its training diverged ({error}); lower generator_lr and discriminator_lr "
+                "(--optimisation, or source: {optimisation: …} in a matrix), or take another seed"
+            ) from error
     print(f"source model: {folder.resolve()}", flush=True)
+
+
+@contextmanager
+def _alone(spec: "SourceSpec", folder: Path) -> "Iterator[None]":
+    """Of several processes that need one source, the first trains it and the others wait."""
+    import filelock
+
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(folder / "lock")
+    try:
+        lock.acquire(blocking=False)
+    except filelock.Timeout:
+        print(f"another process is training {spec.name}; waiting for its end", flush=True)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,14 +1,20 @@
 """The shipped source models are what their curves say, and ``graftbench pretrain`` sets out on the same way."""
 
+import dataclasses
 import json
+from concurrent.futures import ThreadPoolExecutor, wait
 
+import filelock
+import graftbench.bench.pretrain
 import pytest
 import torch
+from graftbench.bench.cli.pretraining import train_missing
+from graftbench.bench.errors import UserError
 from graftbench.bench.metrics.evaluator import Evaluator
 from graftbench.bench.pretrain import FAKES, REALS, pretrain
 from graftbench.bench.registries import extractors
 from graftbench.bench.seeds import seed_for
-from graftbench.bench.source import CURVE, SHIPPED, SourceSpec, find_source, load_source
+from graftbench.bench.source import CURVE, SHIPPED, SourceSpec, find_source, load_source, save_source
 from graftbench.datasets import evaluation_images, open_domain
 from graftbench.strategies import to_uint8
 
@@ -88,3 +94,49 @@ def test_a_finished_source_is_not_trained_again_nor_overwritten(graftbench, tmp_
     other = graftbench(*command, "--seed", "1")
     assert other.returncode == 2 and "holds a source model with another seed" in other.stderr
     assert (tmp_path / "source" / "source.safetensors").read_bytes() == weights
+
+
+def test_a_training_that_diverges_is_one_line_that_says_what_to_change(graftbench):
+    rates = ("--optimisation", "generator_lr=1e30", "--optimisation", "discriminator_lr=1e30")
+    ended = graftbench("pretrain", "toyfaces", "--kimg", "0.2", "--batch", "16", "--width", "4", *rates)
+    assert ended.returncode == 2 and "its training diverged" in ended.stderr and "lower generator_lr" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.fixture
+def few_images(monkeypatch):
+    """Curves measured on few images, which is quick."""
+    for name in ("FAKES", "REALS"):
+        monkeypatch.setattr(graftbench.bench.pretrain, name, 32)
+
+
+@pytest.mark.usefixtures("few_images")
+def test_the_interrupted_training_of_one_source_is_not_gone_on_with_for_another(tmp_path):
+    spec = dataclasses.replace(QUICK, width=4, kimg=0.16, batch=16)
+
+    def interrupt(point):
+        if point["kimg"] > 0.05:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pretrain(spec, tmp_path, torch.device("cpu"), EXTRACTOR, interrupt)
+    with pytest.raises(UserError, match="interrupted training of a source model with another domain, seed"):
+        pretrain(dataclasses.replace(spec, domain="toycats", seed=1), tmp_path, torch.device("cpu"), EXTRACTOR)
+    assert pretrain(spec, tmp_path, torch.device("cpu"), EXTRACTOR)[-1]["kimg"] == pytest.approx(0.16)
+
+
+def test_a_source_that_another_process_trains_is_waited_for(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("GRAFTBENCH_CACHE", str(tmp_path))
+    folder = tmp_path / "sources" / QUICK.name
+    folder.mkdir(parents=True)
+    lock = filelock.FileLock(folder / "lock")
+    with ThreadPoolExecutor() as pool:
+        lock.acquire()
+        asked = pool.submit(train_missing, [QUICK], EXTRACTOR, "cpu")
+        assert not wait([asked], timeout=1).done
+        save_source(folder, QUICK.as_dict(), {"generator": torch.nn.Linear(1, 1)}, [])
+        lock.release()
+        asked.result()
+    _, waiting, found = capsys.readouterr().out.splitlines()
+    assert waiting == f"another process is training {QUICK.name}; waiting for its end"
+    assert found.startswith("nothing to do")
