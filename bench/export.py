@@ -25,7 +25,7 @@ from .pictures import write_grid
 from .registries import strategies
 from .seeds import seed_for
 from .source import load_exactly
-from .store import Store
+from .store import Store, read_cell
 
 WEIGHTS, SPEC, CARD, SAMPLES = "generator.safetensors", "spec.json", "README.md", "samples.png"
 SAMPLED = 64
@@ -73,8 +73,10 @@ def export_cell(store: Store, cell: str, out: Path) -> Path:
     status = read_json(folder / "status.json") if (folder / "status.json").is_file() else {"status": "missing"}
     if status["status"] != "ok":
         raise UserError(f"{folder.name}: this cell is {status['status']}, so it has no generator to export")
-    if out.exists() and any(out.iterdir()):
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise UserError(f"{out}: holds something already; give a new folder")
+    if lacking := [name for name in (WEIGHTS, SAMPLES, "final.json") if not (folder / name).is_file()]:
+        raise UserError(f"{folder}: lacks {', '.join(lacking)}, so nothing can be exported; was it deleted?")
     spec = _spec(folder, status)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as made:
@@ -103,7 +105,7 @@ def find_key(store: Store, beginning: str) -> str:
 
 
 def _spec(folder: Path, status: dict[str, Any]) -> dict[str, Any]:
-    cell = Cell.from_json((folder / "spec.json").read_text(encoding="utf-8"))
+    cell = read_cell(folder)
     return {
         "key": folder.name,
         "label": cell.label,

@@ -16,11 +16,10 @@ from pathlib import Path
 
 import filelock
 
-from .cell import Cell
 from .errors import UserError
 from .files import sha256_of
 from .outcome import Outcome, differences, read_outcome
-from .store import Store
+from .store import Store, read_cell
 
 log = logging.getLogger(__name__)
 
@@ -185,7 +184,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _name(folder: Path) -> str:
-    cell = Cell.from_json((folder / "spec.json").read_text(encoding="utf-8"))
+    cell = read_cell(folder)
     return f"({cell.label} on {cell.target}@{cell.shots}, seed {cell.seed})"
 
 

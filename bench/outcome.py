@@ -59,7 +59,7 @@ def equal(one: dict[str, Any], two: dict[str, Any], name: str) -> bool:
 def _relative(one: Any, two: Any) -> float:
     if not all(isinstance(value, int | float) and math.isfinite(value) for value in (one, two)):
         return math.inf
-    return abs(two - one) / max(abs(one), abs(two))
+    return abs(two - one) / (max(abs(one), abs(two)) or 1.0)  # 0.0 and -0.0 are written differently
 
 
 def read_json(path: Path) -> dict[str, Any]:

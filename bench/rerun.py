@@ -4,7 +4,6 @@ import hashlib
 import tempfile
 from pathlib import Path
 
-from .cell import Cell
 from .devices import choose_device, describe
 from .errors import UserError
 from .executors.job import Job
@@ -12,7 +11,7 @@ from .executors.local import run_local
 from .files import cache_root, write_atomically
 from .outcome import differences, read_json, read_outcome
 from .source import SHIPPED, WEIGHTS
-from .store import Store
+from .store import Store, read_cell
 from .verification import Check
 
 SAME = ("hardware", "device", "torch")
@@ -38,7 +37,7 @@ def verify_by_rerunning(store: Store, count: int, plugins: tuple[Path, ...] = ()
 
 def why_not(folder: Path) -> str:
     """Why a cell cannot be expected to come out equal here; empty if it can."""
-    cell = Cell.from_json((folder / "spec.json").read_text(encoding="utf-8"))
+    cell = read_cell(folder)
     status = read_json(folder / "status.json")
     try:
         if cell.with_digest().digest != cell.digest:

@@ -20,7 +20,7 @@ from .errors import UserError
 from .files import replacing
 from .outcome import read_json, read_lines
 from .registries import strategies
-from .store import Store, read_status
+from .store import Store, read_cell, read_status
 
 log = logging.getLogger(__name__)
 
@@ -138,10 +138,15 @@ def _stamps(store: Store, watched: str) -> dict[str, int]:
 
 
 def _kept(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
-    if path.is_file() and len(pq.read_schema(path)):
-        table = pq.read_table(path, columns=columns)
-        if (table.schema.metadata or {}).get(b"graftbench") == FORMAT:
-            return table.to_pandas()
+    """The table at ``path``; empty if there is none, or none that can be read: the cells hold all that it says."""
+    try:
+        schema = pq.read_schema(path)
+        if len(schema) and (schema.metadata or {}).get(b"graftbench") == FORMAT:
+            return pq.read_table(path, columns=columns).to_pandas()
+    except FileNotFoundError:
+        pass
+    except (pa.ArrowException, OSError) as error:
+        log.warning("%s is damaged (%s) and made anew from the cells", path, error)
     return pd.DataFrame()
 
 
@@ -173,8 +178,7 @@ def teacher(cell: Cell) -> str:
 
 
 def _row(folder: Path) -> dict[str, Any]:
-    spec = folder / "spec.json"
-    cell = Cell.from_json(spec.read_bytes().decode())
+    cell = read_cell(folder)
     status = read_status(folder)
     measured = read_json(folder / "final.json") if status["status"] == "ok" else {}
     return {
@@ -201,7 +205,7 @@ def _row(folder: Path) -> dict[str, Any]:
         "optimisation": json.dumps(cell.optimisation, sort_keys=True),
         "digest": cell.digest,
         "place": cell.place,
-        "asked": spec.stat().st_mtime_ns,
+        "asked": (folder / "spec.json").stat().st_mtime_ns,
         **_tuning(folder),
         **status,
         **measured,
@@ -213,7 +217,7 @@ def _tuning(folder: Path) -> dict[str, Any]:
     path = folder / "tuning.json"
     if not path.is_file():
         return {}
-    choice = json.loads(path.read_text(encoding="utf-8"))
+    choice = read_json(path)
     return {"tuning_trials": choice["trials"], "tuning_seconds": choice["seconds"]}
 
 

@@ -82,12 +82,28 @@ class Store:
 
 
 def read_status(folder: Path) -> dict[str, Any]:
-    """How the cell in ``folder`` ended, and why; ``missing`` if it has not."""
+    """How the cell in ``folder`` ended, and why; ``missing`` if it has not. Raises ``UserError`` if that is damaged."""
     try:
         with open(f"{folder}/status.json", "rb", buffering=0) as file:  # noqa: PTH123 (a Path costs more than reading)
             return json.load(file)
     except FileNotFoundError:
         return {"status": "missing", "reason": ""}
+    except ValueError as error:
+        raise UserError(
+            f"{folder}/status.json: is damaged ({error}); delete it, and the cell is run again (`graftbench verify` "
+            "shows all that is damaged)"
+        ) from error
+
+
+def read_cell(folder: Path) -> Cell:
+    """The cell that ``folder`` is of. Raises ``UserError`` if its spec is damaged, or of another version's form."""
+    path = folder / "spec.json"
+    try:
+        return Cell.from_json(path.read_bytes().decode())
+    except (ValueError, TypeError) as error:
+        raise UserError(
+            f"{path}: is no cell of this version ({error}); `graftbench verify` shows all that is damaged"
+        ) from error
 
 
 def write_status(folder: Path, status: str, reason: str = "", **facts: Any) -> None:

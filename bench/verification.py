@@ -12,7 +12,7 @@ from .files import cache_root, sha256_of
 from .outcome import read_json
 from .rows import read_cells, read_curves, read_rows
 from .source import SHIPPED, WEIGHTS
-from .store import HASHES, STATUSES, Store
+from .store import HASHES, STATUSES, Store, read_cell
 
 ALWAYS_THERE = ("final.json", "curve.jsonl", "samples.png", "generator.safetensors")
 
@@ -38,9 +38,9 @@ def verify_cells(store: Store) -> list[Check]:
     for key in keys:
         folder = store.folder(key)
         try:
-            cell = Cell.from_json((folder / "spec.json").read_text(encoding="utf-8"))
+            cell = read_cell(folder)
             status = read_json(folder / "status.json") if (folder / "status.json").is_file() else {"status": "missing"}
-        except (UserError, ValueError, TypeError) as error:
+        except UserError as error:
             specs.problems.append(f"{key}: {error}")
             continue
         specs.checked += 1
@@ -68,7 +68,10 @@ def verify_cells(store: Store) -> list[Check]:
 
 
 def _hash_problems(folder: Path) -> list[str]:
-    listed = read_json(folder / HASHES)
+    try:
+        listed = read_json(folder / HASHES)
+    except UserError as error:
+        return [f"{folder.name}: {error}"]
     problems = []
     for name, digest in listed.items():
         path = folder / name

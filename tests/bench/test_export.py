@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from finished import a_cell, finish
 from graftbench.bench.errors import UserError
+from graftbench.bench.export import export_cell
+from graftbench.bench.store import Store
 
 
 @pytest.fixture(scope="module")
@@ -86,5 +89,15 @@ def test_a_folder_that_holds_something_and_an_unknown_cell_are_refused(exported,
     done = graftbench(tmp_path, cache, "export", str(exported[0]), key, "mine")
     assert done.returncode == 2 and "holds something already" in done.stderr
     assert (tmp_path / "mine/thesis.txt").read_text() == "precious"
+    done = graftbench(tmp_path, cache, "export", str(exported[0]), key, "mine/thesis.txt")
+    assert done.returncode == 2 and "holds something already" in done.stderr
     done = graftbench(tmp_path, cache, "export", str(exported[0]), "zz", "model")
     assert done.returncode == 2 and "no cell has this key" in done.stderr
+
+
+def test_a_cell_whose_weights_were_deleted_is_answered_in_one_line(tmp_path):
+    store = Store(tmp_path / "store", create=True)
+    (finish(store, a_cell(), kid=0.5) / "generator.safetensors").unlink()
+    with pytest.raises(UserError, match=r"lacks generator\.safetensors"):
+        export_cell(store, "", tmp_path / "model")
+    assert not (tmp_path / "model").exists()

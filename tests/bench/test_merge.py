@@ -51,6 +51,13 @@ def test_different_numbers_are_reported_and_both_kept_but_one_is_counted(stores,
     assert (kept / "generator.safetensors").read_bytes() == b"weights 0.6"
 
 
+def test_a_zero_of_the_other_sign_is_another_outcome_by_nothing(stores, tmp_path):
+    for store, kid in zip(stores, (0.0, -0.0), strict=False):
+        finish(store, a_cell(), kid=kid)
+    (conflict,) = merge(stores[:2], tmp_path / "c").conflicts
+    assert conflict.sentence().endswith("by 0 %)")
+
+
 def test_a_finished_cell_is_counted_before_a_failed_one_which_is_kept(stores, tmp_path):
     fail(stores[0], a_cell(), "out-of-memory", "stopped at 3 GB", hardware="a small machine")
     finish(stores[1], a_cell(), kid=0.6)

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 from finished import a_cell
+from graftbench.bench.errors import UserError
 from graftbench.bench.rows import read_curves, read_rows, read_statuses
 from graftbench.bench.store import Store, write_status
 
@@ -82,3 +83,33 @@ def test_a_cell_run_again_with_newer_code_supersedes_the_older(store):
 def test_an_empty_store_has_no_rows(tmp_path):
     store = Store(tmp_path / "empty", create=True)
     assert read_rows(store).empty and read_curves(store).empty
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("status.json", '{"sta', "is damaged .* delete it, and the cell is run again"),
+        ("spec.json", '{"back', "is no cell of this version"),
+        ("spec.json", '{"backbone": "dcgan", "from_the_future": 1}', "is no cell of this version .*from_the_future"),
+    ],
+)
+def test_a_damaged_cell_is_named_in_one_line(store, file, content, message):
+    path = store.folder(a_cell(0).key) / file
+    path.write_text(content)
+    with pytest.raises(UserError, match=f"{path}: {message}") as raised:
+        read_rows(store)
+    assert "\n" not in str(raised.value)
+    if file == "status.json":
+        with pytest.raises(UserError, match="is damaged"):
+            read_statuses(store)
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1 and then nothing"])
+def test_kept_tables_that_cannot_be_read_are_made_anew(store, content, caplog):
+    before = read_rows(store)
+    (store.root / "rows.parquet").write_bytes(content)
+    assert len(read_statuses(store)) == 4
+    pd.testing.assert_frame_equal(read_rows(store), before)
+    assert "rows.parquet is damaged" in caplog.text
+    caplog.clear()
+    assert len(read_rows(store)) == 4 and not caplog.text

@@ -79,6 +79,13 @@ def test_a_spec_that_does_not_fit_its_key_and_a_missing_file_are_found(store):
     assert any("ended ok but samples.png is missing" in each for each in found)
 
 
+def test_damaged_hashes_are_a_mismatch_and_the_other_cells_are_checked(store):
+    (store.folder(a_cell(0).key) / "hashes.json").write_text("{")
+    (store.folder(a_cell(1).key) / "samples.png").write_bytes(b"another picture")
+    found = problems(store)
+    assert len(found) == 2 and "hashes.json: is damaged" in " ".join(found)
+
+
 def test_a_damaged_spec_ends_in_a_line_and_not_in_a_traceback(store, graftbench):
     (store.folder(a_cell(0).key) / "spec.json").write_text("{")
     done = graftbench("verify", store.root, "--no-rerun")
