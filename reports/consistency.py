@@ -31,7 +31,9 @@ def headline_problems(rows: pd.DataFrame, curves: pd.DataFrame) -> list[str]:
             problems.append(f"no curve holds {validation}, so the best checkpoints cannot be recomputed")
             continue
         points = points.dropna(subset=[validation])
-        problems += [f"{key}: its curve holds no {validation}" for key in group.index.difference(points["key"])]
+        problems += [
+            f"{key}: its curve holds no {validation}" for key in group.index.difference(pd.Index(points["key"]))
+        ]
         best = points.loc[points.groupby("key")[validation].idxmin()].set_index("key").reindex(group.index)
         measured = [f"{name}@{extractor}" for name in ("kid", "fid") if f"{name}@{extractor}" in best]
         found = {f"best_{name}": best[name] for name in measured}

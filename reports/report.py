@@ -16,6 +16,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from .catalogue import Draw, Pictures, drawings
+from .fonts import families
 from .ladder import Ladder
 from .page import Page, write_page
 from .plots.figure import METADATA, Absent, Plot, save
@@ -83,6 +84,7 @@ def draw_all(wanted: Sequence[Draw], folder: Path, processes: int) -> list[tuple
     if processes == 1 or sys.platform != "linux" or os.cpu_count() == 1:
         with _no_garbage_collection():
             return list(map(one, wanted))
+    families()  # made here: a forked process would leave its own behind
     forked = multiprocessing.get_context("fork")  # nothing is imported again
     with ProcessPoolExecutor(processes, forked, initializer=gc.disable) as pool:
         return list(pool.map(one, wanted))

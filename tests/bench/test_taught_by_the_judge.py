@@ -37,7 +37,8 @@ def test_another_network_ranks_it():
     assert teacher(a_cell(strategy="finetune")) == ""
 
 
-def test_a_plug_in_says_itself_what_it_learns_from(tmp_path):
+def test_a_plug_in_says_itself_what_it_learns_from(tmp_path, monkeypatch):
+    monkeypatch.setattr(strategies, "_entries", dict(strategies.entries()))
     plugin = tmp_path / "mine.py"
     plugin.write_text(
         "from graftbench.strategies import register\n"

@@ -37,9 +37,7 @@ def visit(browser):
         page.on("console", lambda message: trouble.append(message.text) if message.type != "log" else None)
         page.on("pageerror", lambda error: trouble.append(str(error)))
         page.on("dialog", lambda dialog: (trouble.append(f"dialog {dialog.message}"), dialog.dismiss()))
-        page.on(
-            "request", lambda r: trouble.append(r.url) if not r.url.startswith(("file:", "data:", "blob:")) else None
-        )
+        page.on("request", lambda request: trouble.append(request.url) if not request.url.startswith(LOCAL) else None)
         page.goto(path.resolve().as_uri())
         return page
 

@@ -1,8 +1,10 @@
 """The report folder: what is in it, that it is the same twice, and what it says of holes."""
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -85,7 +87,7 @@ def test_a_store_without_any_finished_cell_says_what_is_not_drawn(tmp_path):
     rows, curves = synthetic(2, 1, 1, reference=False)
     rows["status"], rows["reason"] = "missing", ""
     page = write_report(rows[[*rows.columns[:21], "precision", "digest"]], curves.iloc[:0], tmp_path).read_text()
-    assert "Not drawn" in page and "missing" in page
+    assert "Not drawn" in page and "Not run yet (2)" in page
 
 
 def test_an_unfinished_store_tells_what_has_not_run_apart_from_what_failed(tmp_path):
@@ -198,3 +200,20 @@ def test_two_processes_draw_the_same_bytes_as_one(tmp_path):
         draw_all(wanted, tmp_path / str(processes), processes)
     one, two = ({path.name: path.read_bytes() for path in (tmp_path / n).iterdir()} for n in "12")
     assert one == two and len(one) > 20
+
+
+def test_processes_that_draw_leave_no_typefaces_behind(tmp_path):
+    code = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from pathlib import Path
+from synthetic import synthetic
+from graftbench.reports.catalogue import Pictures, drawings
+from graftbench.reports.report import draw_all
+wanted = [draw for _, draw in drawings(*synthetic(["scratch", "finetune"], 1, 1), Pictures(), {{}})][:3]
+draw_all(wanted, Path({str(tmp_path / "drawn")!r}), 2)
+"""
+    (tmp_path / "temporary").mkdir()
+    environment = os.environ | {"TMPDIR": str(tmp_path / "temporary")}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+    assert list((tmp_path / "drawn").iterdir()) and list((tmp_path / "temporary").iterdir()) == []

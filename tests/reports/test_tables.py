@@ -13,7 +13,7 @@ from graftbench.reports.formats import safe, to_csv, to_html, to_markdown
 from graftbench.reports.intervals import mean_interval
 from graftbench.reports.latex import document, line, to_latex
 from graftbench.reports.significance import holm_adjust
-from graftbench.reports.tables import all_tables, paired_p, subject_tables, write_tables
+from graftbench.reports.tables import WRITERS, all_tables, paired_p, subject_tables, write_tables
 from scipy import stats
 from synthetic import EXTRACTOR, synthetic
 
@@ -111,7 +111,8 @@ def test_permuting_rows_changes_no_byte():
     rows = synthetic(4, 3, 3, failed={("l2-sp", "babies", 2)})[0]
     shuffled = rows.sample(frac=1, random_state=1)
     for before, after in zip(all_tables(rows).values(), all_tables(shuffled).values(), strict=True):
-        assert [to_csv(table) for table in before] == [to_csv(table) for table in after]
+        for write in WRITERS.values():
+            assert [write(table) for table in before] == [write(table) for table in after]
 
 
 def test_each_subject_has_its_own_tables(tmp_path):
