@@ -21,8 +21,10 @@ def choose_device(name: str) -> torch.device:
         raise UserError("--device cuda was asked for, but torch sees no CUDA device; use --device cpu")
     try:
         device = torch.device(name)
-    except RuntimeError as error:
-        raise UserError(f"unknown device {name!r}; use auto, cpu, cuda or cuda:N") from error
+    except RuntimeError:
+        device = None
+    if device is None or device.type not in ("cpu", "cuda"):
+        raise UserError(f"unknown device {name!r}; use auto, cpu, cuda or cuda:N")
     if device.type == "cuda" and device.index is not None and device.index >= torch.cuda.device_count():
         raise UserError(f"--device {name} was asked for, but torch sees {torch.cuda.device_count()} CUDA devices")
     return device

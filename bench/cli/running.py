@@ -81,6 +81,7 @@ def run(
         device=device,
         address=address,
         options=executor_option,
+        processes=processes,
     )
     how = _How(execute, device, plugin, retry, processes, deterministic)
     plan = plan_matrix(asked)

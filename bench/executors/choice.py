@@ -3,10 +3,12 @@
 import dataclasses
 import functools
 import importlib.util
+import typing
 from pathlib import Path
+from typing import Any
 
 from ..errors import UserError, nearest
-from ..hyperparameters import parse_settings
+from ..hyperparameters import check_type, parse_settings
 from .job import Executor
 
 NAMES = ("local", "ray", "slurm")
@@ -23,6 +25,7 @@ def choose_executor(
     device: str,
     address: str | None,
     options: list[str],
+    processes: int = 1,
 ) -> Executor:
     """The executor called ``name``. ``slots`` limits the cells side by side, each has so many ``threads``.
 
@@ -45,20 +48,36 @@ def choose_executor(
         known = [field.name for field in dataclasses.fields(RayOptions) if field.name != "threads"]
         if unknown := next((option for option in given if option not in known), None):
             raise UserError(f"the executor ray has no option {unknown!r}; {nearest(unknown, known)}")
+        _check(given, RayOptions)
         given.setdefault("num_cpus", threads or 1)
         where = require_cluster(address)
         return functools.partial(run_ray, slots=slots, address=where, options=RayOptions(threads or 1, **given))
     if name == "slurm":
-        from .slurm import SlurmOptions, run_slurm
+        from .slurm import SlurmOptions, make_executor, run_slurm
 
         own = {f.name for f in dataclasses.fields(SlurmOptions)} - {"parameters"}
+        _check(given, SlurmOptions)
         parameters = {option: value for option, value in given.items() if option not in own}
         if device.startswith("cuda"):
-            parameters.setdefault("gpus_per_node", 1)
+            parameters.setdefault("gpus_per_node", processes)
         parameters.setdefault("cpus_per_task", threads or 1)
         chosen = SlurmOptions(parameters, **{option: given[option] for option in given if option in own})
-        return functools.partial(run_slurm, folder=store.resolve() / "slurm", slots=slots, options=chosen)
+        folder = store.resolve() / "slurm"
+        make_executor(folder, slots, chosen)  # what submitit refuses is said before anything is trained
+        return functools.partial(run_slurm, folder=folder, slots=slots, options=chosen)
     raise UserError(f"unknown executor {name!r}; {nearest(name, NAMES)}")
+
+
+def _check(given: dict[str, Any], options: type) -> None:
+    """Convert what is given to the types of ``options``; raises ``UserError`` for other types and too small numbers."""
+    for name, kind in typing.get_type_hints(options).items():
+        if name not in given:
+            continue
+        kind = float if kind == float | None else kind
+        given[name] = value = check_type(given[name], kind, f"--executor-option {name}")
+        least = 1 if name == "cells_per_task" else 0
+        if not isinstance(value, str) and value < least:
+            raise UserError(f"--executor-option {name} must be at least {least}, not {value:g}")
 
 
 def _local(slots: int | None, threads: int | None, device: str) -> Executor:

@@ -46,6 +46,9 @@ class Job:
         return [*found, "--retry"] if self.retry else found
 
 
+TRAVELLING = ("device", "timeout_seconds", "memory_gb", "checkpoint_seconds", "processes", "deterministic")
+"""Fields of a job that are the same wherever it runs; the others are places, and ``retry``."""
+
 Watch = Callable[[list[Job], list[Job]], None]
 """``watch(finished, running)``, called a few times a second. Not every executor knows what is running."""
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import psutil
 
 from ..pinning import pinned
-from ..store import write_status
+from ..store import read_status, write_status
 from ..worker import BUSY, PARENT
 from .job import Job, record_silent_end
 
@@ -53,12 +53,17 @@ def poll(cell: CellProcess) -> int | None:
         return code
     job = cell.job
     if time.monotonic() - cell.started > job.timeout_seconds:
-        kill(cell)
-        write_status(job.folder, "timeout", f"stopped after {job.timeout_seconds:.0f} s")
+        _end(cell, "timeout", f"stopped after {job.timeout_seconds:.0f} s")
     elif (used := _resident_gb(cell.process.pid)) > cell.memory_gb:
-        kill(cell)
-        write_status(job.folder, "out-of-memory", f"stopped at {used:.1f} GB; the limit is {cell.memory_gb:.1f} GB")
+        _end(cell, "out-of-memory", f"stopped at {used:.1f} GB; the limit is {cell.memory_gb:.1f} GB")
     return cell.process.poll()
+
+
+def _end(cell: CellProcess, status: str, reason: str) -> None:
+    """Kill a cell over its limit. What it said of itself stays: it may have been on its way out."""
+    kill(cell)
+    if read_status(cell.job.folder)["status"] == "missing":
+        write_status(cell.job.folder, status, reason)
 
 
 def stop(cells: list[CellProcess]) -> None:

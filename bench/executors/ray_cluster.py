@@ -4,6 +4,7 @@ import dataclasses
 import logging
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from ..errors import UserError
 from ..files import write_atomically
 from ..store import read_status, write_status
 from . import on_node, staging
-from .job import Job, Watch
+from .job import TRAVELLING, Job, Watch
 
 WAIT_SECONDS = 0.5
 IN_FLIGHT = 1000
@@ -29,7 +30,7 @@ class RayOptions:
     threads: int = 1
     num_cpus: float = 1
     num_gpus: float | None = None
-    """A part of one lets several cells share a GPU; one if the device is a GPU and this is left out."""
+    """A part of one lets several cells share a GPU; if this is left out, one for each process of a cell on GPUs."""
     retries: int = 3
     """How often a cell is started again whose machine was lost. A cell that fails by itself never is."""
 
@@ -83,7 +84,11 @@ class _Run:
                     if not self._submit(job):
                         busy.append(job)
                 waiting += busy
-                ended, _ = self.ray.wait(list(self.flying), timeout=WAIT_SECONDS) if self.flying else ([], [])
+                if self.flying:
+                    ended, _ = self.ray.wait(list(self.flying), timeout=WAIT_SECONDS)
+                else:
+                    ended = []
+                    time.sleep(WAIT_SECONDS)
                 for reference in ended:
                     flying = self.flying.pop(reference)
                     try:
@@ -104,18 +109,22 @@ class _Run:
                 flying.lock.release()
 
     def _submit(self, job: Job) -> bool:
-        """Hand a cell to Ray; False if another run works on it."""
+        """Hand a cell to Ray; False if another run works on it, or has ended it."""
         lock = filelock.FileLock(job.folder / "lock", blocking=False)
         try:
             lock.acquire()
         except filelock.Timeout:
+            return False
+        ended = read_status(job.folder)["status"]
+        if ended == "ok" or (ended != "missing" and not job.retry):
+            lock.release()
             return False
         (job.folder / "status.json").unlink(missing_ok=True)
         if job.source not in self.sources:
             self.sources[job.source] = self.ray.put(_read(job.source) if job.source else {})
         gpus = self.options.num_gpus
         if gpus is None:
-            gpus = float(job.device.startswith("cuda"))
+            gpus = float(job.processes if job.device.startswith("cuda") else 0)
         memory = {"memory": job.memory_gb * 1e9} if job.memory_gb else {}
         task = self.ray.remote(on_node.run_on_node).options(
             num_cpus=self.options.num_cpus,
@@ -137,11 +146,9 @@ class _Run:
         return {
             "source": job.source.name if job.source else "",
             "plugins": [_plugin_name(i, path) for i, path in enumerate(job.plugins)],
-            "device": job.device,
-            "timeout_seconds": job.timeout_seconds,
-            "memory_gb": job.memory_gb,
             "threads": self.options.threads,
             "cpus": self.options.num_cpus,
+            **{name: getattr(job, name) for name in TRAVELLING},
         }
 
     def _collect(self, reference: Any, job: Job) -> None:

@@ -72,11 +72,12 @@ def run_slurm(jobs: list[Job], watch: Watch, folder: Path, slots: int | None, op
     The source of this package is copied there, so that editing it changes nothing in cells that still queue.
     Ctrl-C cancels the tasks; their cells keep their checkpoints and stay missing.
     """
-    executor = _executor(folder, slots, options)
+    executor = make_executor(folder, slots, options)
     package = stage(folder / "package")
     work = [dataclasses.replace(job, package=package, retry=False) for job in jobs]
     for job in work:
-        (job.folder / "status.json").unlink(missing_ok=True)
+        if read_status(job.folder)["status"] != "ok":  # another run may have ended it meanwhile
+            (job.folder / "status.json").unlink(missing_ok=True)
     by_folder = {job.folder: job for job in jobs}
     tasks = _submit(executor, work, options, lost=0)
     try:
@@ -102,7 +103,8 @@ class _Task:
     """How often their machine was lost already."""
 
 
-def _executor(folder: Path, slots: int | None, options: SlurmOptions) -> Any:
+def make_executor(folder: Path, slots: int | None, options: SlurmOptions) -> Any:
+    """submitit's executor. Raises ``UserError`` for parameters that it does not take."""
     import submitit
 
     limit = {f"{options.cluster}_max_num_timeout": options.requeues}
@@ -111,7 +113,7 @@ def _executor(folder: Path, slots: int | None, options: SlurmOptions) -> Any:
         executor.update_parameters(name="graftbench", **options.parameters)
         if slots and options.cluster == "slurm":
             executor.update_parameters(slurm_array_parallelism=slots)
-    except (RuntimeError, NameError, TypeError, ValueError) as error:
+    except (RuntimeError, NameError, TypeError, ValueError, AssertionError) as error:
         raise UserError(f"submitit refuses: {' '.join(str(error).split())}") from error
     return executor
 

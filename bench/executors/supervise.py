@@ -7,9 +7,10 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from ..worker import die_with_parent
-from .job import Job
+from .job import TRAVELLING, Job
 from .process import memory_share, start, wait
 
 
@@ -17,20 +18,22 @@ def main(root: Path) -> None:
     """Run the cell to its end; its status is in its folder."""
     die_with_parent()
     settings = json.loads((root / "job.json").read_text(encoding="utf-8"))
-    source = root / "source" / settings["source"] if settings["source"] else None
-    job = Job(
-        folder=root / "cell",
-        references=root / "references",
-        source=source,
-        plugins=tuple(root / "plugins" / name for name in settings["plugins"]),
-        device=settings["device"],
-        timeout_seconds=settings["timeout_seconds"],
-        memory_gb=settings["memory_gb"],
-        package=root / "package",
-    )
+    job = sent_job(root, settings)
     job.references.mkdir()
     neighbours = max(1, int((os.cpu_count() or 1) / max(settings["cpus"], 1)))
     wait(start(job, settings["threads"], memory_share(neighbours)))
+
+
+def sent_job(root: Path, settings: dict[str, Any]) -> Job:
+    """The job that was sent to the folder ``root``, with the limits and ways that it has where it comes from."""
+    return Job(
+        folder=root / "cell",
+        references=root / "references",
+        source=root / "source" / settings["source"] if settings["source"] else None,
+        plugins=tuple(root / "plugins" / name for name in settings["plugins"]),
+        package=root / "package",
+        **{name: settings[name] for name in TRAVELLING},
+    )
 
 
 if __name__ == "__main__":

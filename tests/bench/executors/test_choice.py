@@ -1,19 +1,30 @@
 """Which executor runs the cells, and the copy of the package that it sends along."""
 
 import importlib.util
+import json
 import socket
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from graftbench.bench.errors import UserError
 from graftbench.bench.executors.choice import choose_executor
+from graftbench.bench.executors.job import Job
+from graftbench.bench.executors.ray_cluster import RayOptions, _Run
 from graftbench.bench.executors.staging import stage
+from graftbench.bench.executors.supervise import sent_job
 from graftbench.bench.registries import strategies
+from graftbench.bench.store import read_status, write_status
 
 KEPT = ["BuiltinImporter", "FrozenImporter", "PathFinder"]
 """Python's own ways to import; an editable install adds one that finds the checkout."""
+RAY = SimpleNamespace(
+    put=lambda value: value, cloudpickle=SimpleNamespace(register_pickle_by_value=lambda module: None)
+)
+"""What is asked of Ray before any cell is sent."""
 CHOICE = {"slots": 1, "threads": 1, "device": "cpu", "address": None, "options": []}
 
 
@@ -25,11 +36,42 @@ CHOICE = {"slots": 1, "threads": 1, "device": "cpu", "address": None, "options":
         ("slurm", {"options": ["partition"]}, "give NAME=VALUE"),
         ("local", {"address": "auto"}, "are for the executors ray and slurm"),
         ("local", {"device": "cuda:99"}, "cuda"),
+        ("local", {"device": "meta"}, "unknown device 'meta'; use auto, cpu, cuda or cuda:N"),
+        ("ray", {"options": ["num_cpus=many"]}, "--executor-option num_cpus must be a finite number, not 'many'"),
+        ("ray", {"options": ["num_gpus=-1"]}, "--executor-option num_gpus must be at least 0"),
+        ("slurm", {"options": ["cells_per_task=0"]}, "--executor-option cells_per_task must be at least 1"),
+        ("slurm", {"options": ["requeues=often"]}, "--executor-option requeues must be int"),
+        ("slurm", {"options": ["cluster=local", "timeout_min=long"]}, "submitit refuses: .*timeout_min"),
     ],
 )
 def test_a_mistake_is_said_before_anything_runs(name, changed, message, tmp_path):
     with pytest.raises(UserError, match=message):
         choose_executor(name, store=tmp_path, **{**CHOICE, **changed})
+
+
+def test_a_cell_of_several_processes_asks_slurm_for_as_many_gpus(tmp_path):
+    asked = {**CHOICE, "device": "cuda", "options": ["cluster=local"]}
+    chosen: Any = choose_executor("slurm", store=tmp_path, **asked, processes=4)
+    assert chosen.keywords["options"].parameters["gpus_per_node"] == 4
+
+
+def test_a_job_sent_to_a_ray_node_is_run_there_as_it_would_be_here(tmp_path):
+    job = Job(
+        tmp_path, tmp_path, device="cuda", timeout_seconds=5, memory_gb=2, processes=3, deterministic=True,
+        checkpoint_seconds=7,
+    )  # fmt: skip
+    run = _Run(RAY, RayOptions(), lambda finished, running: None)
+    there = sent_job(tmp_path, json.loads(json.dumps(run._settings(job))))
+    assert there.arguments()[1:] == [*job.arguments()[1:2], str(tmp_path / "references"), *job.arguments()[3:]]
+    assert (there.timeout_seconds, there.memory_gb) == (5, 2)
+
+
+def test_a_cell_that_another_run_has_ended_is_not_sent_to_ray_again(tmp_path):
+    write_status(tmp_path, "ok", hardware="of the other run")
+    finished = []
+    run = _Run(RAY, RayOptions(), lambda now, running: finished.extend(now))
+    run.run([Job(tmp_path, tmp_path / "references")])
+    assert finished and read_status(tmp_path)["hardware"] == "of the other run"
 
 
 @pytest.mark.parametrize(("name", "module"), [("ray", "ray"), ("slurm", "submitit")])

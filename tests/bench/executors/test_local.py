@@ -70,6 +70,11 @@ def test_a_worker_over_its_time_is_stopped_with_all_it_started_even_if_the_clock
             time.sleep(0.1)
 
 
+def test_a_worker_whose_time_ends_when_it_has_finished_keeps_its_result(make_job):
+    (ended,) = run(make_job(OK + "; sleep 1000", timeout_seconds=1))
+    assert ended["status"] == "ok"
+
+
 def test_a_worker_over_its_memory_is_stopped(make_job):
     hoard = "exec python3 -c 'import time; x = bytearray(300_000_000); time.sleep(100)'"
     (ended,) = run(make_job(hoard, memory_gb=0.2))
