@@ -16,7 +16,11 @@ def describe_cost(matrix: Matrix) -> str:
     runs = len(matrix.seeds) * sum(len(matrix.shots_of(target)) for target in matrix.targets)
     trained = [name for name, _ in matrix.variants() if strategies.get(name).trains]
     cells = runs * (len(trained) * len(matrix.augment) + len(matrix.variants()) - len(trained))
-    kimg = runs * len(trained) * len(matrix.augment) * matrix.budget.kimg
+    trainings = runs * len(trained) * len(matrix.augment)
+    if matrix.tune:  # a trial is a cell of its own, and serves all seeds
+        trials = trainings // len(matrix.seeds) * matrix.tune.trials
+        cells, trainings = cells + trials, trainings + trials
+    kimg = trainings * matrix.budget.kimg
     kept, passing = disk_mb(matrix)
     disk = f"disk {kept * cells / 1000:.1f} GB kept, {passing / 1000:.1f} GB for each cell while it runs"
     if matrix.seconds_per_kimg is None:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from .cell import Cell
 from .registries import backbones, strategies
-from .rows import read_rows
+from .rows import kept_rows, read_rows
 from .store import Store
 from .throughput.session import read_results
 
@@ -68,14 +68,15 @@ def forecast(cells: list[Cell], measured: pd.DataFrame) -> Forecast:
 def measurements(store: Path, cell: Cell, hardware: str) -> pd.DataFrame:
     """Speeds of cells like ``cell`` on this hardware: from rows of the store and of those beside it, if there are any,
     else from what ``graftbench throughput`` measured there on an idle machine."""
-    beside = [pd.read_parquet(path) for path in sorted(store.parent.glob("*/rows.parquet")) if path.parent != store]
+    beside = [kept_rows(path) for path in sorted(store.parent.glob("*/rows.parquet")) if path.parent != store]
     own = [read_rows(Store(store))] if (store / "cells").is_dir() else []
     tables = [table for table in own + beside if "hardware" in table]
     rows = [_fitting(table[table["status"] == "ok"], cell, hardware) for table in tables]
     if rows := [table for table in rows if len(table)]:
         found = pd.concat(rows, ignore_index=True).drop_duplicates("key")
         return found.assign(overhead_seconds=found["wall_seconds"] - found["train_seconds"])
-    results = [read_results(path) for path in sorted((store.parent / "throughput").rglob("*.json"))]
+    places = (store / "throughput", store.parent / "throughput")
+    results = [read_results(path) for place in places for path in sorted(place.rglob("*.json"))]
     results = [_fitting(table[~table["busy"].astype(bool)], cell, hardware) for table in results]
     results = [table for table in results if len(table)]
     return pd.concat(results, ignore_index=True) if results else pd.DataFrame()

@@ -67,6 +67,16 @@ class Target(Section):
     source: SourceChoice | None = None
     shots: list[Annotated[int, Field(gt=0, le=MOST_IMAGES)]] = []
 
+    @field_validator("source", mode="before")
+    @classmethod
+    def _source_name(cls, value: Any) -> Any:
+        return {"domain": value} if isinstance(value, str) else value
+
+    @field_validator("shots", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return _as_list(value)
+
 
 class StrategyChoice(Section):
     """A strategy and the hyper-parameters to set; a list of values makes a grid."""

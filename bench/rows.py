@@ -161,6 +161,11 @@ def _keep(frame: pd.DataFrame, path: Path) -> None:
         log.warning("%s is not kept (%s); reading this store will be slow each time", path, error)
 
 
+def kept_rows(path: Path) -> pd.DataFrame:
+    """The rows that a store's ``rows.parquet`` was last kept with, whatever its cells say; empty if unreadable."""
+    return _kept(path).drop(columns=STAMP, errors="ignore")
+
+
 def is_reference(cell: Cell) -> bool:
     """Whether a cell is shown beside the others but not ranked."""
     return cell.strategy in REFERENCE_LINES or teacher(cell) != ""

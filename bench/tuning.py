@@ -7,8 +7,8 @@ with nothing to draw has nothing to choose from: it runs no trials and is charge
 """
 
 import dataclasses
-import json
 import math
+import os
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -18,6 +18,7 @@ from typing import Any
 from .cell import Cell
 from .errors import UserError
 from .files import write_json
+from .outcome import read_json
 from .planning import Plan
 from .registries import strategies
 from .seeds import seed_for
@@ -104,7 +105,7 @@ def choose(trials: list[Cell], store: Store) -> Choice:
 
 
 def _final(folder: Path) -> dict[str, Any]:
-    return json.loads((folder / "final.json").read_text(encoding="utf-8"))
+    return read_json(folder / "final.json")
 
 
 def tuned_plan(plan: Plan, trials: int, tuning: Store) -> tuple[Plan, dict[str, Choice]]:
@@ -134,4 +135,9 @@ def _note(cell: Cell, choice: Choice) -> str:
 def record(store: Store, choices: dict[str, Choice]) -> None:
     """Write beside each tuned cell how it was tuned; its row shows the trials and charges their seconds."""
     for key, choice in choices.items():
-        write_json(store.folder(key) / RECORD, dataclasses.asdict(choice))
+        path, status = store.folder(key) / RECORD, store.folder(key) / "status.json"
+        if path.is_file() and read_json(path) == dataclasses.asdict(choice):
+            continue
+        write_json(path, dataclasses.asdict(choice))
+        if status.exists():
+            os.utime(status)  # kept rows are read again from cells with a newer status

@@ -24,10 +24,12 @@ def load_asked(name: str, only: list[str]) -> "Matrix":
     matrix = load_matrix(name)
     if not only:
         return matrix
+    chosen = []
     for each in only:
         strategies.entry(each)
-    stated = {choice.name: choice for choice in matrix.strategies}
-    return matrix.model_copy(update={"strategies": [stated.get(n, StrategyChoice(name=n)) for n in only]})
+        stated = [choice for choice in matrix.strategies if choice.name == each]
+        chosen += stated or [StrategyChoice(name=each)]
+    return matrix.model_copy(update={"strategies": chosen})
 
 
 def say_notes(plan: "Plan") -> None:

@@ -26,9 +26,10 @@ def plan(matrix: MatrixName, store: StorePath = None, plugin: Plugins = [], stra
     say(describe_cost(asked))
     planned = plan_matrix(asked)
     root = store or Path("runs") / asked.name
-    opened = Store(root) if root.exists() else None
+    opened = Store(root) if root.is_file() or (root / "cells").is_dir() else None
+    trials: list[Cell] = []
     if asked.tune:
-        planned = _say_tuning(planned, asked.tune.trials, root)
+        planned, trials = _say_tuning(planned, asked.tune.trials, root)
     states = Counter(opened.status(cell.key) if opened else "missing" for cell in planned.cells)
     say(f"{asked.name}: {len(planned.cells) + planned.waiting} cells")
     for status, count in states.most_common():
@@ -36,13 +37,13 @@ def plan(matrix: MatrixName, store: StorePath = None, plugin: Plugins = [], stra
     for spec in planned.to_pretrain:
         say(f"  source to pretrain first: {spec.name} ({spec.kimg:g} kimg); {planned.waiting} cells wait for sources")
     left = [cell for cell in planned.cells if opened is None or opened.status(cell.key) == "missing"]
-    _say_forecast(root, asked, left)
+    _say_forecast(root, asked, trials + left)
     say_notes(planned)
     _say_power(planned, asked)
 
 
-def _say_tuning(plan: "Plan", trials: int, root: Path) -> "Plan":
-    """Say how many trials are to run; returns the plan with what they chose if all have ended."""
+def _say_tuning(plan: "Plan", trials: int, root: Path) -> "tuple[Plan, list[Cell]]":
+    """Say how many trials are to run; returns the plan, with what they chose if all have ended, and those to run."""
     from ..store import Store
     from ..tuning import plan_trials, tuned_plan
 
@@ -50,7 +51,7 @@ def _say_tuning(plan: "Plan", trials: int, root: Path) -> "Plan":
     tuning = Store(root / "tuning") if (root / "tuning").exists() else None
     missing = [c for c in wanted if tuning is None or tuning.status(c.key) == "missing"]
     say(f"  tuning: {len(wanted)} trials, {len(missing)} of them still to run")
-    return plan if tuning is None or missing else tuned_plan(plan, trials, tuning)[0]
+    return (plan, missing) if tuning is None or missing else (tuned_plan(plan, trials, tuning)[0], [])
 
 
 def _say_forecast(root: Path, matrix: "Matrix", left: "list[Cell]") -> None:
@@ -75,6 +76,6 @@ def _say_power(plan: "Plan", matrix: "Matrix") -> None:
     labels = {cell.label for cell in plan.cells if not is_reference(cell)}
     asked = [name for name, _ in matrix.variants() if name not in REFERENCE_LINES]
     if strategies := max(len(labels), len(asked) if plan.waiting else 0):
-        blocks = len(matrix.targets) * len(matrix.shots)
+        blocks = sum(len(matrix.shots_of(target)) for target in matrix.targets)
         for sentence in plan_power(strategies, blocks, len(matrix.seeds)).sentences():
             say(f"  power: {sentence}")

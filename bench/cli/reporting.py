@@ -36,11 +36,10 @@ def bundle(
     to: Annotated[Path, typer.Option(help="where the bundle goes; one that is there is replaced")] = BUNDLE,
 ):
     """Pack a store's rows, curves, environment and a few pictures: what the paper's figures are rebuilt from."""
-    import json
-
     from ...reports.bundle import write_bundle
     from ...reports.catalogue import Pictures
     from ...reports.ladder import frozen_ladders
+    from ..outcome import read_json
     from ..store import Store
     from ..throughput.stored import read_reported
 
@@ -49,7 +48,7 @@ def bundle(
     targets, described = opened.root / TARGETS, opened.root / "environment.json"
     for metric in kid_columns(rows, curves):
         frozen_ladders(targets, rows, curves, metric)
-    environment = json.loads(described.read_text(encoding="utf-8")) if described.is_file() else {}
+    environment = read_json(described) if described.is_file() else {}
     kinds = pictures(opened, rows)
     kept = Pictures(*(kinds[f"{kind}_images"] for kind in ("sample", "real", "shot", "interpolation")))
     write_bundle(to, rows, curves, environment, kept, targets)
@@ -100,10 +99,9 @@ def _say_behind(bundle: "Bundle") -> None:
 
 def write_store_report(store: "Store") -> Path:
     """Write ``<store>/report/`` from what is stored; returns the page's path."""
-    import json
-
     from ...reports.ladder import frozen_ladders
     from ...reports.report import write_report
+    from ..outcome import read_json
     from ..throughput.stored import read_reported
 
     rows, curves = read_reported(store)
@@ -115,7 +113,7 @@ def write_store_report(store: "Store") -> Path:
         store.report,
         **pictures(store, rows),
         ladders=targets,
-        environment=json.loads(described.read_text(encoding="utf-8")) if described.is_file() else None,
+        environment=read_json(described) if described.is_file() else None,
         title=f"graftbench: {store.root.resolve().name}",
     )
 

@@ -2,6 +2,7 @@
 
 import pytest
 from graftbench.bench.estimate import describe_cost, disk_mb
+from graftbench.bench.matrix import Tuning
 from graftbench.bench.matrix_file import SHIPPED, load_matrix
 
 
@@ -14,6 +15,13 @@ def test_every_shipped_matrix_is_valid_and_tells_its_cost(name):
 def test_hours_are_kimg_times_the_stated_speed():
     matrix = load_matrix("gpu-smoke").model_copy(update={"seconds_per_kimg": 600.0})
     assert "at most 28 kimg of training: 5 h" in describe_cost(matrix)
+
+
+def test_the_trials_of_a_search_are_counted():
+    matrix = load_matrix("gpu-smoke")
+    tuned = matrix.model_copy(update={"tune": Tuning(trials=10), "seeds": [0, 1]})
+    assert "at most 28 kimg" in describe_cost(matrix)
+    assert f"at most {28 * (2 + 10)} kimg" in describe_cost(tuned)
 
 
 def test_disk_counts_weights_moments_and_the_average():

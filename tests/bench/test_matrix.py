@@ -4,6 +4,7 @@ import re
 
 import pytest
 import yaml
+from graftbench.bench.cli.asked import load_asked
 from graftbench.bench.errors import UserError
 from graftbench.bench.matrix_file import load_matrix, parse_matrix
 from graftbench.bench.planning import plan_matrix
@@ -111,6 +112,23 @@ def test_a_plan_crosses_all_axes():
     plan = plan_matrix(parse(shots=[5, 10], augment=["none", "flip"]))
     assert len(plan.cells) == 2 * 2 * 2
     assert len({cell.key for cell in plan.cells}) == 8
+
+
+def test_a_target_says_its_source_and_shots_as_a_matrix_does():
+    matrix = parse(targets=[{"domain": "toycats", "source": "toyfaces-sketches", "shots": 5}])
+    (target,) = matrix.targets
+    assert matrix.source_of(target).domain == "toyfaces-sketches" and matrix.shots_of(target) == [5]
+
+
+def test_a_strategy_asked_for_by_name_is_run_in_all_ways_that_the_matrix_sets(tmp_path):
+    ways = [{"l2-sp": {"strength": 0.1}}, "scratch", {"l2-sp": {"strength": 1.0}}]
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump({**GOOD, "strategies": ways}))
+    assert [params for _, params in load_asked(str(path), ["l2-sp"]).variants()] == [
+        {"strength": 0.1},
+        {"strength": 1.0},
+    ]
+    assert load_asked(str(path), ["vae"]).variants() == [("vae", {})]
 
 
 def test_files_are_read_by_path_and_shipped_ones_by_name(tmp_path):

@@ -5,12 +5,23 @@ import json
 import math
 
 import pytest
-from finished import a_cell
+from finished import a_cell, finish
 from graftbench.bench.errors import UserError
 from graftbench.bench.planning import Plan
 from graftbench.bench.registries import strategies
+from graftbench.bench.rows import read_rows
 from graftbench.bench.store import Store, write_status
-from graftbench.bench.tuning import TUNING_SEED, choose, draw, plan_trials, searched, trials_of, tuned_plan
+from graftbench.bench.tuning import (
+    TUNING_SEED,
+    Choice,
+    choose,
+    draw,
+    plan_trials,
+    record,
+    searched,
+    trials_of,
+    tuned_plan,
+)
 
 CELL = a_cell(strategy="l2-sp", batch=16, fakes=8, reals=8, points=5)
 
@@ -104,6 +115,15 @@ def test_tuned_cells_keep_their_seeds_and_say_that_they_are_tuned(tmp_path):
     assert {cell.label for cell in tuned.cells} == {"l2-sp(tuned)"}
     assert all(cell.params == trials_of(CELL, 3)[2].params for cell in tuned.cells)
     assert set(choices) == {cell.key for cell in tuned.cells}
+
+
+def test_more_trials_that_choose_the_same_are_charged_in_rows_that_were_kept_before(tmp_path):
+    store = Store(tmp_path, create=True)
+    finish(store, a_cell(), kid=0.5)
+    for trials, seconds in ((3, 30.0), (10, 100.0)):
+        record(store, {a_cell().key: Choice({}, 0, trials, 0, seconds)})
+        (row,) = read_rows(store).to_dict("records")
+        assert (row["tuning_trials"], row["tuning_seconds"]) == (trials, seconds)
 
 
 @pytest.mark.slow
