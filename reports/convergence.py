@@ -90,11 +90,14 @@ def runs_of(rows: pd.DataFrame, curves: pd.DataFrame, metric: str, against: str 
 
 
 def horizon_of(rows: pd.DataFrame, runs: list[Run], against: str) -> float:
-    """Up to where every complete run was watched: the budget in kimg, or the shortest complete run in seconds."""
+    """Up to where every complete run was watched: the budget in kimg, or the shortest complete run in seconds.
+
+    A strategy that trains nothing ends at 0 s and shortens nobody's watch. NaN without any complete run.
+    """
     if against == "kimg":
         return float(rows["kimg"].iloc[0])
     complete = set(rows.loc[rows["status"] == "ok", ["label", "seed"]].itertuples(index=False, name=None))
-    ends = [run.x[-1] for run in runs if len(run.x) and (run.label, run.seed) in complete]
+    ends = [run.x[-1] for run in runs if len(run.x) and run.x[-1] > 0 and (run.label, run.seed) in complete]
     return float(min(ends)) if ends else np.nan
 
 

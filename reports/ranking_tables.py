@@ -46,11 +46,16 @@ def standings_table(ranking: Ranking) -> Table:
 
 def ranking_notes(ranking: Ranking) -> list[str]:
     """Completeness, tests under both rules, power, and where the numbers come from."""
+    several = any(standing.mean_rank.low is not None for standing in ranking.standings)
+    over_blocks = " with its 95 % interval over blocks" if several else ", without an interval on one block"
+    found = [standing.iqm for standing in ranking.standings if standing.iqm is not None]
+    seeds = " with its 95 % interval over seeds" if any(each.low is not None for each in found) else ""
+    iqm = f"IQM{seeds} on these blocks; scale: {ranking.scale}." if found else f"No IQM: {ranking.scale}."
     lines = [
         *ranking.notes,
         f"Completeness: {ranking.completeness}.",
-        "Mean rank with its 95 % interval over blocks; missing cells count as the worst score of their block.",
-        f"IQM with its 95 % interval over seeds on these blocks; scale: {ranking.scale}.",
+        f"Mean rank{over_blocks}; missing cells count as the worst score of their block.",
+        iqm,
     ]
     for test in (ranking.worst, ranking.complete):
         if test.friedman_p is not None:

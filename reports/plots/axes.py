@@ -57,13 +57,14 @@ def no_overlap(axes: Axes) -> None:
 def fit_to_means(axes: Axes, means: np.ndarray, lines: Sequence[float] = ()) -> None:
     """Let the means (and reference lines) set the vertical range: with two seeds an interval is far wider than both."""
     values = np.array([*means[np.isfinite(means)], *(line for line in lines if np.isfinite(line))])
+    if axes.get_yscale() == "log":
+        values = values[values > 0]
     if len(values) == 0:
         return
     if axes.get_yscale() == "log":
-        positive = values[values > 0]
-        margin = (positive.max() / positive.min()) ** 0.25
+        margin = (values.max() / values.min()) ** 0.25
         margin = max(margin, 1.1)
-        axes.set_ylim(positive.min() / margin, positive.max() * margin)
+        axes.set_ylim(values.min() / margin, values.max() * margin)
         return
     spread = max(float(np.ptp(values)), 0.05 * float(np.abs(values).max())) or 1.0
     axes.set_ylim(values.min() - 0.25 * spread, values.max() + 0.25 * spread)

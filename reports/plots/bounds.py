@@ -8,10 +8,8 @@ from ..settings import Setting
 
 FLOOR = {"color": "#555555", "linestyle": (0, (1, 1)), "linewidth": 1.0}
 CEILING = {"color": "#555555", "linestyle": (0, (6, 2)), "linewidth": 1.0}
-BOUNDS = {"real vs. real (floor)": FLOOR, "unadapted source (ceiling)": CEILING}
-"""For legends."""
-EXPLAINED = "Dotted: real against real, the floor; dashed: the unadapted source."
-"""For captions."""
+LEGEND = {"floor": ("real vs. real (floor)", FLOOR), "ceiling": ("unadapted source (ceiling)", CEILING)}
+WORDS = {"floor": "dotted: real against real, the floor", "ceiling": "dashed: the unadapted source"}
 
 
 def bounds(setting: Setting, metric: str) -> pd.DataFrame:
@@ -23,6 +21,17 @@ def bounds(setting: Setting, metric: str) -> pd.DataFrame:
     source = rows[rows["strategy"] == "source-only"]
     found["ceiling"] = source.groupby("target")[column].mean() if column in rows else np.nan
     return found
+
+
+def lines_drawn(bounds: pd.DataFrame) -> dict[str, dict]:
+    """For legends: the style of each line that some target has, by its words."""
+    return dict(entry for name, entry in LEGEND.items() if bounds[name].notna().any())
+
+
+def explained(bounds: pd.DataFrame) -> str:
+    """For captions: what the lines are that some target has; empty without any."""
+    words = "; ".join(words for name, words in WORDS.items() if bounds[name].notna().any())
+    return f"{words[0].upper()}{words[1:]}. " if words else ""
 
 
 def mark_bounds(axes: Axes, bounds: pd.DataFrame, target: str) -> None:

@@ -7,7 +7,7 @@ from matplotlib.collections import PolyCollection
 from ..clock import clock_note
 from ..settings import Setting, present
 from .axes import fit_to_means, leftmost, log_ticks, metric_title, no_overlap, scale_for, short_title
-from .bounds import BOUNDS, EXPLAINED, bounds, mark_bounds
+from .bounds import bounds, explained, lines_drawn, mark_bounds
 from .figure import MOST_BANDS, Absent, Plot, arrange, legend, panels, plain
 from .means import mean_intervals
 
@@ -55,13 +55,13 @@ def convergence(setting: Setting, metric: str = "kid", against: str = "kimg") ->
     for each in axes:
         if leftmost(each):
             each.set_ylabel(short_title(column))
-    legend(figure, looks, BOUNDS)
+    legend(figure, looks, lines_drawn(lines))
     arrange(figure)
     return Plot(
         name,
         title,
         f"{metric_title(column)} on held-out references against {AXES[against]}: mean and 95 % interval over seeds. "
-        f"{clock_note(setting.rows) + ' ' if against == 'seconds' else ''}{EXPLAINED} "
+        f"{clock_note(setting.rows) + ' ' if against == 'seconds' else ''}{explained(lines)}"
         f"{setting.title}; {setting.completeness}.",
         _describe(data, setting, column),
         figure,

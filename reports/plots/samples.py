@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image
 
+from ...bench.errors import UserError
 from ..settings import Setting
 from .figure import Absent, Plot, left_margin, plain
 
@@ -15,12 +16,18 @@ COLUMNS = 10
 
 
 def tiles(path: Path, resolution: int) -> np.ndarray:
-    """Cut a picture of square images without gaps into uint8 tiles (n x R x R x 3), row by row."""
-    with Image.open(path) as picture:
-        pixels = np.asarray(picture.convert("RGB"))
+    """Cut a picture of square images without gaps into uint8 tiles (n x R x R x 3), row by row.
+
+    Raises ``UserError`` naming a file that is no such picture.
+    """
+    try:
+        with Image.open(path) as picture:
+            pixels = np.asarray(picture.convert("RGB"))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read as a picture ({error}); run its cell again") from error
     high, wide = pixels.shape[0] // resolution, pixels.shape[1] // resolution
     if pixels.shape[:2] != (high * resolution, wide * resolution) or not high * wide:
-        raise ValueError(f"{path}: {pixels.shape[1]} x {pixels.shape[0]} px do not hold whole {resolution} px images")
+        raise UserError(f"{path}: {pixels.shape[1]} x {pixels.shape[0]} px do not hold whole {resolution} px images")
     cut = pixels.reshape(high, resolution, wide, resolution, 3).swapaxes(1, 2)
     return cut.reshape(high * wide, resolution, resolution, 3)
 

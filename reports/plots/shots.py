@@ -4,7 +4,7 @@ import numpy as np
 
 from ..settings import Setting, present
 from .axes import fit_to_means, leftmost, log_ticks, metric_title, no_overlap, scale_for, short_title
-from .bounds import BOUNDS, EXPLAINED, bounds, mark_bounds
+from .bounds import bounds, explained, lines_drawn, mark_bounds
 from .figure import MOST_BANDS, Absent, Plot, arrange, legend, panels, plain
 from .means import mean_intervals
 
@@ -14,8 +14,10 @@ def shots_quality(family: Setting, metric: str = "kid") -> Plot | Absent:
     name, column = family.named(f"shots-{metric}"), family.metric(metric)
     title = f"{metric_title(metric, False)} against the number of shots"
     rows = family.rows[(family.rows["status"] == "ok") & ~family.rows["reference"].astype(bool)]
-    if not present(rows, [column]) or rows["shots"].nunique() < 2:
-        return Absent(name, title, "fewer than two numbers of shots were run")
+    if not present(rows, [column]):
+        return Absent(name, title, f"no finished cell has {column}")
+    if rows["shots"].nunique() < 2:
+        return Absent(name, title, "fewer than two numbers of shots have a finished cell")
     data = mean_intervals(rows, ["target", "label", "shots"], column)
     figure, axes = panels(len(family.targets))
     faint = 0.13 if data["label"].nunique() <= MOST_BANDS else 0.045
@@ -42,13 +44,13 @@ def shots_quality(family: Setting, metric: str = "kid") -> Plot | Absent:
         if leftmost(each):
             each.set_ylabel(short_title(column))
         no_overlap(each)
-    legend(figure, looks, BOUNDS)
+    legend(figure, looks, lines_drawn(lines))
     arrange(figure)
     return Plot(
         name,
         title,
         f"Final {metric_title(column)} against the number of training images: mean and 95 % interval over seeds. "
-        f"{EXPLAINED} {family.title}; {family.completeness}.",
+        f"{explained(lines)}{family.title}; {family.completeness}.",
         f"Line chart for {data['label'].nunique()} strategies at {', '.join(f'{place:g}' for place in places)} shots.",
         figure,
         data,

@@ -71,9 +71,10 @@ def nearest_shots(
 def nearest(fakes: np.ndarray, shots: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """For each image (n x R x R x 3, uint8) the index of the nearest shot, and the root mean square distance.
 
-    A grid is filled up with white images; these are no shots.
+    A grid is filled up with white images; these are no shots, unless all are white.
     """
     real = np.flatnonzero(shots.reshape(len(shots), -1).min(axis=1) < 255)
+    real = real if len(real) else np.arange(len(shots))
     a, b = _small(fakes), _small(shots[real])
     distances = np.sqrt(((a[:, None] - b[None]) ** 2).mean(axis=2))
     return real[distances.argmin(axis=1)], distances.min(axis=1)

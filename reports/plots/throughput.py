@@ -45,7 +45,7 @@ def throughput(setting: Setting) -> Plot | Absent:
         each.locator_params(axis="x", nbins=5)
     arrange(figure)
     data = pd.concat([tables[cost].assign(cost=cost).reset_index() for cost in costs])
-    fastest, slowest = order[-1], order[0]
+    quickest = f" Fastest: {order[-1]}; slowest: {order[0]}." if costs[0] == "train_images_per_second" else ""
     machines = sorted(rows["hardware"].dropna().astype(str).unique()) if "hardware" in rows else ["not recorded"]
     return Plot(
         name,
@@ -53,7 +53,7 @@ def throughput(setting: Setting) -> Plot | Absent:
         f"Cost of each strategy: mean and 95 % interval over targets and seeds. Hardware: {', '.join(machines)}. "
         f"{clock_note(rows)} "
         f"{setting.title}; {setting.completeness}.",
-        f"Bar chart of training cost for {len(order)} strategies. Fastest: {fastest}; slowest: {slowest}.",
+        f"Bar chart of training cost for {len(order)} strategies.{quickest}",
         figure,
         data[["cost", "label", "mean", "low", "high", "n"]],
     )

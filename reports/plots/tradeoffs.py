@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from ..clock import clock_note
 from ..settings import Setting, present
 from .axes import leftmost, log_ticks, metric_title, no_overlap, scale_for, short_title
-from .bounds import BOUNDS, EXPLAINED, bounds, mark_bounds
+from .bounds import bounds, explained, lines_drawn, mark_bounds
 from .figure import MOST_BANDS, Absent, Plot, arrange, legend, panels, plain
 from .means import mean_intervals
 
@@ -39,14 +39,14 @@ def pareto(setting: Setting, metric: str = "kid") -> Plot | Absent:
         each.set_xlabel("training time (s) ↓")
         if leftmost(each):
             each.set_ylabel(short_title(column))
-    legend(figure, looks, {"Pareto front": {"color": "#888888", "linewidth": 1}} | BOUNDS, lines=False)
+    legend(figure, looks, {"Pareto front": {"color": "#888888", "linewidth": 1}} | lines_drawn(lines), lines=False)
     arrange(figure)
     fronts = [f"{t}: {', '.join(g.loc[g['on_front'], 'label'])}" for t, g in data.groupby("target")]
     return Plot(
         name,
         title,
         f"Final {metric_title(column)} against training seconds (evaluation excluded): means over seeds with 95 % "
-        f"intervals. The grey line joins the strategies that no other beats in both. {EXPLAINED} "
+        f"intervals. The grey line joins the strategies that no other beats in both. {explained(lines)}"
         f"{clock_note(setting.rows)} "
         f"{setting.title}; {setting.completeness}.",
         "Scatter plot. On the Pareto front: " + "; ".join(fronts[:4]) + ".",

@@ -160,7 +160,8 @@
       yaxis: { ...axis, title: { text: safe(chart.metric) }, type: scale },
     }, { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d"] });
     byId("curve-caption").textContent = `${chart.metric} for ${chart.target}: mean and 95 % interval over seeds. ` +
-      `Dotted: real against real (floor); dashed: unadapted source (ceiling). ${chart.setting}.` +
+      (chart.floor === null ? "" : "Dotted: real against real (floor). ") +
+      (chart.ceiling === null ? "" : "Dashed: unadapted source (ceiling). ") + `${chart.setting}.` +
       (x === "kimg" ? "" : ` ${chart.clock}`) +
       (data.leftOut.length ? ` Curves of ${data.leftOut.join(", ")} would make this page too large.` : "");
     byId("curve-chart").setAttribute("aria-label", `${chart.metric} for ${chart.target}: ` + chart.series

@@ -137,6 +137,15 @@ def test_seconds_are_compared_up_to_where_every_complete_run_was_watched():
     assert found.loc[("costly", 0.9), "hits"] == 0  # reached after the horizon
 
 
+def test_a_strategy_that_trains_nothing_does_not_end_the_watch_of_the_others():
+    rows, curves = results(REFERENCE | {("untrained", 0): [0.5] * 5})
+    curves = curves[(curves["key"] != "untrained-0") | (curves["kimg"] == 0)]
+    targets = ladders(rows, curves, KID)
+    assert set(speed(rows, curves, KID, targets, "seconds")["horizon"]) == {8.0}
+    found = runtime_distribution(rows, curves, KID, targets, "seconds").groupby("label")["share"].max()
+    assert found.to_dict() == pytest.approx({"finetune": 0.6, "untrained": 0.0})
+
+
 def test_area_under_the_best_so_far_curve_by_hand():
     ladder = Ladder(1.0, 0.0, (0.5,))
     run = Run("a", 0, np.array([0.0, 1.0, 2.0]), np.array([1.0, 0.0, 5.0]))

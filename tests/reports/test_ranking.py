@@ -178,8 +178,17 @@ def test_one_seed_on_one_block_does_not_say_how_sure_the_first_place_is():
     (ranking,) = rank(synthetic(3, 1, 1)[0])
     assert [each.probability_first for each in ranking.standings] == [None] * 3
     assert [row[3] for row in standings_table(ranking).body] == [None] * 3
+    notes = "\n".join(standings_table(ranking).notes)
+    assert "Mean rank, without an interval on one block" in notes and "IQM on these blocks" in notes
     (ranking,) = rank(synthetic(3, 1, 2)[0])
     assert sum(each.probability_first for each in ranking.standings) == pytest.approx(1)
+
+
+def test_what_stands_in_the_columns_is_what_the_notes_say(rows):
+    notes = "\n".join(standings_table(rank(rows)[0]).notes)
+    assert "Mean rank with its 95 % interval over blocks" in notes and "IQM with its 95 % interval over seeds" in notes
+    notes = "\n".join(standings_table(rank(rows[~rows["reference"]])[0]).notes)
+    assert "No IQM: no source-only cells" in notes and "IQM with" not in notes
 
 
 @pytest.mark.parametrize(("targets", "words"), [(8, "separates the two (p = 0.0078)"), (3, "too few blocks")])

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from graftbench.bench.errors import UserError
 from graftbench.reports.catalogue import Pictures, drawings
 from graftbench.reports.page_data import interactive
 from graftbench.reports.plots.bounds import mark_bounds
@@ -16,13 +17,15 @@ from graftbench.reports.plots.convergence import convergence
 from graftbench.reports.plots.figure import Absent
 from graftbench.reports.plots.samples import samples
 from graftbench.reports.plots.shots import shots_quality
-from graftbench.reports.plots.strips import interpolations
+from graftbench.reports.plots.strips import interpolations, nearest
 from graftbench.reports.plots.tradeoffs import pareto
 from graftbench.reports.report import draw_all, write_report
 from graftbench.reports.settings import settings, slug
 from matplotlib.figure import Figure
 from PIL import Image
-from synthetic import synthetic
+from synthetic import EXTRACTOR, synthetic
+
+KID = f"kid@{EXTRACTOR}"
 
 
 def grid(path, tiles=4, resolution=32, seed=0):
@@ -184,6 +187,49 @@ def test_floor_and_ceiling_stand_on_every_plot_of_a_metric_even_far_outside_its_
         words = [text.get_text() for text in plot.figure.axes[0].texts]
         assert any(each.startswith("floor 0.001") for each in words)
         assert any(each.startswith("ceiling 0.") for each in words)
+
+
+@pytest.mark.parametrize(("floor", "source"), [(True, True), (True, False), (False, True), (False, False)])
+def test_captions_and_legends_name_the_floor_and_the_ceiling_only_where_they_are_known(floor, source):
+    rows, curves = synthetic(["scratch", "finetune"], 1, 2, reference=source)
+    rows = pd.concat([rows, rows.assign(shots=100, key=rows["key"] + "x")])
+    rows = rows if floor else rows[[name for name in rows if not name.startswith("floor_")]]
+    (setting, _), (family,) = settings(rows, curves), settings(rows, curves, across_shots=True)
+    for plot in (convergence(setting), pareto(setting), shots_quality(family)):
+        names = [text.get_text() for text in plot.figure.legends[0].get_texts()]
+        assert ("the floor" in plot.caption) == ("real vs. real (floor)" in names) == floor
+        assert ("the unadapted source" in plot.caption) == ("unadapted source (ceiling)" in names) == source
+
+
+def test_a_target_without_results_whose_source_is_at_zero_has_an_empty_panel_among_logarithmic_ones():
+    rows, curves = synthetic(["scratch", "finetune"], 2, 2)
+    lost = (rows["target"] == "babies") & ~rows["reference"]
+    rows.loc[lost, "status"] = "failed"
+    rows.loc[(rows["target"] == "babies") & rows["reference"], KID] = -0.01
+    curves.loc[curves["key"].str.startswith("scratch"), KID] *= 20
+    (setting,) = settings(rows, curves[~curves["key"].isin(rows.loc[lost, "key"])])
+    drawn = convergence(setting)
+    assert [len(axes.get_lines()[0].get_xdata()) > 2 for axes in drawn.figure.axes if axes.lines] == [True]
+    assert {axes.get_yscale() for axes in drawn.figure.axes} == {"log"}
+
+
+def test_a_picture_that_cannot_be_read_is_named_in_one_line(results, tmp_path):
+    (setting,) = settings(results["rows"], results["curves"])
+    path = tmp_path / "broken.png"
+    Image.new("RGB", (31, 32)).save(path)
+    narrow = path.read_bytes()
+    for content in (b"", b"no picture", narrow, narrow[:-30]):
+        path.write_bytes(content)
+        with pytest.raises(UserError, match=r"broken\.png: ") as raised:
+            samples(setting, "babies", dict.fromkeys(results["rows"]["key"], path), {})
+        assert "\n" not in str(raised.value)
+
+
+def test_the_nearest_of_white_shots_is_one_of_them():
+    white, black = np.full((2, 8, 8, 3), 255, np.uint8), np.zeros((1, 8, 8, 3), np.uint8)
+    found, distances = nearest(black, white)
+    assert (found.tolist(), distances.tolist()) == ([0], [255.0])
+    assert nearest(white, np.concatenate([white, black]))[0].tolist() == [2, 2], "white images fill a grid up"
 
 
 def test_floor_and_ceiling_outside_on_the_same_side_share_one_line():
