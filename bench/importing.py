@@ -124,6 +124,8 @@ def read_stylegan2(file: Path, *, strip_module: bool) -> Imported:
     else:
         notes.append("there is no discriminator: only strategies that start from the generator alone can use it")
     if "latent_avg" in content:
+        if not isinstance(content["latent_avg"], Tensor):
+            raise UserError(f"{file}: 'latent_avg' is no tensor; not rosinality's layout")
         networks["mapping"] = LatentAverage(content["latent_avg"])
     if left := [name for name in content if name in NOT_WEIGHTS]:
         notes.append(f"left out, since they are no weights: {', '.join(left)}")
@@ -175,7 +177,8 @@ def _load_tensors(file: Path) -> dict[str, Any]:
 
 
 def _state(content: Any, name: str, file: Path, strip_module: bool) -> dict[str, Tensor]:
-    if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
+    named = isinstance(content, dict) and all(isinstance(key, str) for key in content)
+    if not named or not all(isinstance(value, Tensor) for value in content.values()):
         raise UserError(f"{file}: {name!r} is not a state dict")
     prefixed = [key for key in content if key.startswith(MODULE)]
     if prefixed and not strip_module:
@@ -187,8 +190,10 @@ def _state(content: Any, name: str, file: Path, strip_module: bool) -> dict[str,
 
 def _resolution_and_width(generator: dict[str, Tensor], file: Path) -> tuple[int, int]:
     doublings = len({key.split(".")[1] for key in generator if key.startswith("to_rgbs.")})
-    if "style.1.weight" not in generator or doublings == 0:
-        raise UserError(f"{file}: 'g_ema' has no style.1.weight or no to_rgbs; not rosinality's StyleGAN2 layout")
+    if "style.1.weight" not in generator or generator["style.1.weight"].ndim != 2 or doublings == 0:
+        raise UserError(
+            f"{file}: 'g_ema' has no matrix style.1.weight or no to_rgbs; not rosinality's StyleGAN2 layout"
+        )
     return 4 * 2**doublings, generator["style.1.weight"].shape[0]
 
 

@@ -20,6 +20,7 @@ from .errors import UserError
 from .files import sha256_of
 from .outcome import Outcome, differences, read_outcome
 from .store import Store, read_cell
+from .throughput.stored import FOLDER
 
 log = logging.getLogger(__name__)
 
@@ -89,8 +90,9 @@ def _merge_one(given: Store, store: Store, merged: Merged) -> None:
         _merge_cell(folder, folder.parent.name, store, merged)
     for name in KEPT_ONCE:
         _keep_once(given, store, Path(name))
-    for picture in sorted(given.references.glob("*.png")):
-        _keep_once(given, store, picture.relative_to(given.root))
+    measured = (path for name in (FOLDER, "merged") for path in (given.root / name).rglob("*") if path.is_file())
+    for path in sorted([*given.references.glob("*.png"), *measured]):
+        _keep_once(given, store, path.relative_to(given.root))
     if (given.root / "tuning" / "cells").is_dir():
         _merge_one(Store(given.root / "tuning"), Store(store.root / "tuning", create=True), merged)
 
@@ -168,7 +170,11 @@ def _keep_once(given: Store, store: Store, name: Path) -> None:
         digest = sha256_of(source)
         if digest == sha256_of(target):
             return
-        target = store.root / "merged" / f"{given.root.resolve().name}-{digest[:8]}" / name
+        origin = f"{given.root.resolve().name}-{digest[:8]}"
+        if name.parts[0] == FOLDER:  # measurements count wherever they lie in there
+            target = store.root / FOLDER / origin / name.relative_to(FOLDER)
+        else:
+            target = store.root / "merged" / origin / name
     if not target.exists():
         _copy(source, target)
 

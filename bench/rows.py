@@ -89,13 +89,17 @@ def read_cells(store: Store) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def write_table(table: pd.DataFrame, place: str) -> None:
     """Write rows or curves to a ``.csv`` or ``.parquet`` file."""
-    if not place.endswith((".csv", ".parquet")):
-        raise UserError(f"{place}: must end in .csv or .parquet")
+    require_table_name(place)
     with replacing(Path(place)) as temporary:
         if place.endswith(".csv"):
             table.to_csv(temporary, index=False)
         else:
             table.to_parquet(temporary, index=False)
+
+
+def require_table_name(place: str) -> None:
+    if not place.endswith((".csv", ".parquet")):
+        raise UserError(f"{place}: must end in .csv or .parquet")
 
 
 def _read(store: Store, name: str, watched: str, read: Callable[[Path], list[dict[str, Any]]]) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -102,7 +103,7 @@ def _unpacked(file: Path) -> bytes:
     """Raises ``UserError`` if the content is not the published one."""
     try:
         content = gzip.decompress(file.read_bytes())
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"{file}: not a readable gzip file ({error}); delete it and fetch it again") from error
     found = hashlib.sha256(content).hexdigest()
     if found != HASHES[file.name]:

@@ -105,7 +105,9 @@ def _read(where: str, files: list[Path], background: tuple[int, int, int]) -> Co
             f"{where}: {files[0]} is not readable parquet ({error}); delete it and fetch it again"
         ) from error
     data: pyarrow.ChunkedArray = table.column(column)
-    paths = [entry.get("path") if entry else None for entry in table.select([column]).column(0).to_pylist()]
+    has_paths = data.type.get_field_index("path") >= 0
+    # The paths alone: to make Python objects of whole rows would read every image.
+    paths = table.flatten().column(f"{column}.path").to_pylist() if has_paths else [None] * len(data)
     names = [f"row {i} ({path})" if path else f"row {i}" for i, path in enumerate(paths)]
     stamp = stamp_of(where, ((str(f.resolve()), f.stat().st_size) for f in files))
 

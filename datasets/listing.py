@@ -1,10 +1,12 @@
 """Which images a path means: a folder with its sub-folders, a zip (or a folder inside it), or a ``.txt`` list."""
 
 import hashlib
+import lzma
 import os
 import stat
 import threading
 import zipfile
+import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -143,7 +145,7 @@ def _zip(archive: Path, inside: str, background: Colour, at_most: int) -> Collec
         try:
             with opened.open(names[index]) as entry:
                 data = entry.read(LARGEST_FILE + 1)
-        except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
+        except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError, NotImplementedError, EOFError) as error:
             raise OSError(f"broken zip entry ({error})") from error
         if len(data) > LARGEST_FILE:
             raise OSError(f"larger than {LARGEST_FILE // 2**20} MB")

@@ -22,27 +22,38 @@ def import_source(
     domain: Annotated[str, typer.Option(help="the domain that it was trained on, as matrices name it")],
     out: Annotated[Path | None, typer.Option(help="folder of the artefact; in the cache if left out")] = None,
     backbone: Annotated[str | None, typer.Option(help="of a safetensors file")] = None,
-    resolution: Annotated[int | None, typer.Option(help="of a safetensors file, in pixels")] = None,
-    width: Annotated[int | None, typer.Option(help="of a safetensors file, in channels")] = None,
+    resolution: Annotated[int | None, typer.Option(min=1, max=4096, help="of a safetensors file, in pixels")] = None,
+    width: Annotated[int | None, typer.Option(min=1, max=4096, help="of a safetensors file, in channels")] = None,
 ):
     """Turn a public checkpoint into a source model; every tensor must fit."""
     from ...datasets import open_domain
     from ..backbones import make_backbone
     from ..errors import UserError
-    from ..files import cache_root
+    from ..files import cache_root, sha256_of
     from ..importing import import_checkpoint
+    from ..source import SPEC
 
-    if (backbone is None) != (layout is not Layout.safetensors) or (backbone is None) != (resolution is None):
+    given = {backbone is not None, resolution is not None, layout is Layout.safetensors}
+    if len(given) > 1 or (width is not None and layout is not Layout.safetensors):
         raise UserError("--backbone and --resolution (and --width) go with --format safetensors, and only with it")
     open_domain(domain)
     known = make_backbone(backbone, resolution, width) if backbone and resolution else None
     folder = out or cache_root() / "sources" / f"imported-{file.stem}"
+    if (folder / SPEC).is_file() and file.is_file() and _imported(folder) != sha256_of(file):
+        raise UserError(f"{folder}: holds another source model already; give another folder with --out")
     imported = import_checkpoint(file, layout.value, folder, domain, known)
     found = imported.backbone
     print(f"{folder}: {', '.join(imported.networks)} at {found.resolution} px, width {found.width}")
     for note in imported.notes:
         print(f"  {note}")
     print(f"  use it in a matrix: source: {{domain: {domain}, model: {folder}}}")
+
+
+def _imported(folder: Path) -> str:
+    """SHA-256 of the checkpoint that the source model in ``folder`` was imported from; empty for a trained one."""
+    from ..source import read_spec
+
+    return read_spec(folder).get("imported", {}).get("sha256", "")
 
 
 @app.command()

@@ -13,10 +13,12 @@ from . import app
 def throughput(
     strategy: Annotated[list[str], typer.Option(help="this strategy (repeatable); all that train if left out")] = [],
     backbone: Annotated[list[str], typer.Option(help="NAME@RESOLUTION (repeatable)")] = ["dcgan@32"],
-    width: Annotated[int | None, typer.Option(help="channels; the backbone's default if left out")] = None,
-    batch: int = 64,
+    width: Annotated[
+        int | None, typer.Option(min=1, max=4096, help="channels; the backbone's default if left out")
+    ] = None,
+    batch: Annotated[int, typer.Option(min=1, max=65_536)] = 64,
     rounds: Annotated[int, typer.Option(min=1, help="timed rounds of 16 steps")] = 10,
-    threads: Annotated[int, typer.Option(help="pinned; all cores if left out")] = os.cpu_count() or 1,
+    threads: Annotated[int, typer.Option(min=1, help="pinned; all cores if left out")] = os.cpu_count() or 1,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N")] = "auto",
     precision: Annotated[str, typer.Option(help="float32 or bfloat16")] = "float32",
     out: Annotated[
@@ -33,19 +35,18 @@ def throughput(
     from rich.console import Console
     from rich.table import Table
 
+    from ..backbones import make_backbone
     from ..devices import choose_device
     from ..errors import UserError
-    from ..registries import backbones, strategies
+    from ..registries import strategies
     from ..throughput.session import read_results, run_suite
     from ..throughput.workload import Workload
 
     for name in strategy:
-        strategies.entry(name)
+        if not strategies.get(name).trains:
+            raise UserError(f"--strategy {name} does not train, so it has no speed of training")
     for place in backbone:
-        name, _, resolution = place.partition("@")
-        backbones.entry(name)
-        if not resolution.isdigit():
-            raise UserError(f"--backbone is NAME@RESOLUTION, such as dcgan@32, not {place!r}")
+        make_backbone(*_named(place), width)
     if precision not in ("float32", "bfloat16"):
         raise UserError(f"--precision is float32 or bfloat16, not {precision!r}")
     workload = Workload("finetune", width=width, batch=batch, device=str(choose_device(device)), precision=precision)
@@ -109,7 +110,9 @@ def evaluation_speed(
 @app.command("clock-check")
 def clock_check(
     backbone: Annotated[str, typer.Option(help="NAME@RESOLUTION")] = "dcgan@32",
-    width: Annotated[int | None, typer.Option(help="channels; the backbone's default if left out")] = None,
+    width: Annotated[
+        int | None, typer.Option(min=1, max=4096, help="channels; the backbone's default if left out")
+    ] = None,
     kimg: Annotated[float, typer.Option(min=0.01, help="of each training")] = 8,
     batch: Annotated[int, typer.Option(min=1)] = 16,
     pairs: Annotated[int, typer.Option(min=1)] = 5,
@@ -125,17 +128,13 @@ def clock_check(
 
     restart_pinned(threads)
     from ..devices import choose_device
-    from ..errors import UserError
     from ..throughput.clock_check import clock_pairs, middle, training_cell
     from ..throughput.session import BUSY_SHARE, load
 
-    name, _, resolution = backbone.partition("@")
-    if not resolution.isdigit():
-        raise UserError(f"--backbone is NAME@RESOLUTION, such as dcgan@32, not {backbone!r}")
     if load() > BUSY_SHARE:
         print(f"the machine is busy (load {load():.2f} per core): single pairs will scatter")
     found = []
-    cell = training_cell(name, int(resolution), width, kimg, batch)
+    cell = training_cell(*_named(backbone), width, kimg, batch)
     for pair in clock_pairs(cell, pairs, threads, choose_device(device)):
         found.append(pair)
         print(
@@ -147,3 +146,13 @@ def clock_check(
     print(f"median ratio of {len(found)} pairs: {ratio:.4f} ({100 * (ratio - 1):+.2f} %; less than 2 % is asked)")
     if abs(ratio - 1) >= 0.02:
         raise typer.Exit(1)
+
+
+def _named(place: str) -> tuple[str, int]:
+    """Name and resolution of ``dcgan@32``."""
+    from ..errors import UserError
+
+    name, _, resolution = place.partition("@")
+    if not resolution.isdecimal():
+        raise UserError(f"--backbone is NAME@RESOLUTION, such as dcgan@32, not {place!r}")
+    return name, int(resolution)

@@ -18,7 +18,7 @@ def variance(
     evaluations: Annotated[int, typer.Option(min=2, help="sets of fakes of each trained model")] = 3,
     kimg: Annotated[float | None, typer.Option(help="budget of a run; the matrix's if left out")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N")] = "auto",
-    out: Annotated[Path | None, typer.Option(help="CSV file for the single measurements")] = None,
+    out: Annotated[Path | None, typer.Option(help=".csv or .parquet file for the single measurements")] = None,
 ):
     """Separate the variance of shot draw, training seed and evaluation sampling by a small nested design."""
     from dataclasses import replace
@@ -26,10 +26,19 @@ def variance(
     from ...reports.variance import variance_components
     from ..devices import choose_device
     from ..errors import UserError, nearest
+    from ..matrix import MOST_KIMG
     from ..matrix_file import load_matrix
     from ..planning import plan_matrix
+    from ..registries import strategies
+    from ..rows import require_table_name, write_table
     from ..variance import nested_design
 
+    if kimg is not None and not 0 < kimg <= MOST_KIMG:
+        raise UserError(f"--kimg must be more than 0 and at most {MOST_KIMG}, not {kimg:g}")
+    if out is not None:
+        require_table_name(str(out))
+    if not strategies.get(strategy).trains:
+        raise UserError(f"--strategy {strategy} does not train, so only the sampling of its evaluation could vary")
     asked = load_matrix(matrix)
     plan = plan_matrix(asked)
     wanted = target or asked.targets[0].domain
@@ -52,7 +61,7 @@ def variance(
         lambda row: print(", ".join(f"{name} {value:.5g}" for name, value in row.items())),
     )
     if out is not None:
-        measured.to_csv(out, index=False)
+        write_table(measured, str(out))
     for metric in ("kid", "fid"):
         print(f"\n{metric}@{cell.extractor}: mean {measured[metric].mean():.5g}")
         for part in variance_components(measured, metric).to_dict("records"):

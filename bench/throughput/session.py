@@ -96,9 +96,3 @@ def read_results(path: Path) -> pd.DataFrame:
         measured=content.get("datetime", ""),
         **{key: machine[key] for key in ("hardware", "threads", "torch", "load_before", "load_after", "busy")},
     )
-
-
-def seconds_per_kimg(results: pd.DataFrame) -> dict[tuple[str, str, int], float]:
-    """Exclusive seconds per kimg by (strategy, backbone, resolution): what curves are put on a time axis with."""
-    columns = ["strategy", "backbone", "resolution", "seconds_per_kimg"]
-    return {(s, b, int(r)): float(v) for s, b, r, v in results[columns].itertuples(index=False)}

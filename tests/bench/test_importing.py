@@ -194,6 +194,41 @@ def test_the_command_says_what_it_imported(checkpoint, tmp_path):
     assert (tmp_path / "out" / "source.safetensors").exists()
 
 
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"latent_avg": None}, "'latent_avg' is no tensor"),
+        ({"g_ema": {1: torch.zeros(1)}}, "'g_ema' is not a state dict"),
+        (
+            {"g_ema": {"style.1.weight": torch.tensor(1.0), "to_rgbs.0.bias": torch.zeros(1)}},
+            "no matrix style.1.weight",
+        ),
+    ],
+)
+def test_a_part_of_another_kind_is_refused_in_one_line(checkpoint, tmp_path, changed, message):
+    with pytest.raises(UserError, match=message):
+        import_checkpoint(saved({**checkpoint, **changed}, tmp_path), "rosinality", tmp_path / "out", "ffhq")
+
+
+def test_a_checkpoint_of_the_same_name_does_not_take_the_place_of_another(checkpoint, tmp_path, monkeypatch):
+    monkeypatch.setenv("GRAFTBENCH_CACHE", str(tmp_path / "cache"))
+    command = ["import", str(tmp_path / "550000.pt"), "--format", "rosinality", "--domain", "toyfaces"]
+    saved(checkpoint, tmp_path)
+    assert [CliRunner().invoke(app, command).exit_code for _ in range(2)] == [0, 0]
+    saved({**checkpoint, "latent_avg": torch.zeros(WIDTH)}, tmp_path)
+    refused = CliRunner().invoke(app, command)
+    assert isinstance(refused.exception, UserError) and "holds another source model already" in str(refused.exception)
+    kept = load_source(tmp_path / "cache" / "sources" / "imported-550000")
+    assert torch.equal(kept.networks["mapping"]["latent_avg"], checkpoint["latent_avg"])
+    assert CliRunner().invoke(app, [*command, "--out", str(tmp_path / "other")]).exit_code == 0
+
+
+def test_settings_of_another_format_are_refused(tmp_path):
+    for options in (["--format", "cdc", "--width", "32"], ["--format", "safetensors", "--backbone", "dcgan"]):
+        refused = CliRunner().invoke(app, ["import", "x.pt", "--domain", "toyfaces", *options])
+        assert isinstance(refused.exception, UserError) and "go with --format safetensors" in str(refused.exception)
+
+
 def test_public_sources_are_described():
     found = public_sources()
     assert {"ffhq256-rosinality", "ffhq256-cdc"} <= found.keys()

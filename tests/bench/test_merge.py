@@ -4,6 +4,7 @@ import filelock
 import pytest
 from finished import KID, a_cell, fail, finish
 from graftbench.bench.errors import UserError
+from graftbench.bench.files import write_atomically
 from graftbench.bench.merging import merge
 from graftbench.bench.rows import read_conflicts, read_curves, read_rows
 from graftbench.bench.store import Store
@@ -136,6 +137,15 @@ def test_the_trials_of_a_tuned_store_are_merged_too(stores, tmp_path):
     finish(stores[0], a_cell(), kid=0.5)
     assert merge([stores[0]], tmp_path / "c").added == 2
     assert list(read_rows(Store(tmp_path / "c" / "tuning"))[KID]) == [0.5]
+
+
+def test_measured_speeds_come_along_also_those_of_one_file_name(stores, tmp_path):
+    for store, content in zip(stores, (b"1", b"2"), strict=True):
+        write_atomically(store.root / "throughput" / "Linux" / "0001.json", content)
+    for _ in range(2):
+        merge(list(stores), tmp_path / "c")
+        found = sorted(path.read_bytes() for path in (tmp_path / "c" / "throughput").rglob("*.json"))
+        assert found == [b"1", b"2"]
 
 
 def test_a_damaged_file_is_named(stores, tmp_path):

@@ -7,6 +7,7 @@ import sys
 import filelock
 import pytest
 import torch
+from graftbench.bench.cli import app
 from graftbench.bench.errors import UserError
 from graftbench.bench.files import write_json
 from graftbench.bench.rows import read_rows
@@ -15,6 +16,7 @@ from graftbench.bench.throughput import session
 from graftbench.bench.throughput.stored import FOLDER, read_reported
 from graftbench.bench.throughput.workload import OperationCount, Workload, counted
 from torch import nn
+from typer.testing import CliRunner
 
 TINY = Workload("finetune", width=4, batch=4)
 
@@ -45,6 +47,21 @@ def test_a_busy_machine_is_refused(monkeypatch, tmp_path):
     monkeypatch.setattr(session.os, "getloadavg", lambda: (100.0, 0.0, 0.0))
     with pytest.raises(UserError, match="the machine is busy"):
         session.run_suite(tmp_path, TINY.to_json())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--strategy", "source-only"], "--strategy source-only does not train"),
+        (["--backbone", "dcgan@33"], "'dcgan' has no resolution 33; it offers"),
+        (["--backbone", "dcgan"], "--backbone is NAME@RESOLUTION"),
+        (["--batch", "0"], "--batch"),
+    ],
+)
+def test_what_cannot_be_measured_is_said_before_anything_is(options, message, tmp_path):
+    refused = CliRunner().invoke(app, ["throughput", "--out", str(tmp_path / "out"), *options])
+    assert refused.exit_code in (1, 2) and message in f"{refused.exception} {refused.output}"
+    assert not (tmp_path / "out").exists()
 
 
 def test_two_measurements_never_run_at_once(monkeypatch, tmp_path):

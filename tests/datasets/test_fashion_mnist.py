@@ -70,6 +70,15 @@ def test_a_downloaded_copy_is_read_and_a_changed_one_refused(monkeypatch):
     shutil.rmtree(place)
 
 
+def test_a_damaged_download_is_one_line(tmp_path):
+    file = tmp_path / "t10k-labels-idx1-ubyte.gz"
+    content = bytearray(gzip.compress(bytes(range(10)) * 1000))
+    content[15:25] = b"\xff" * 10
+    file.write_bytes(content)
+    with pytest.raises(UserError, match=r"not a readable gzip file .* delete it and fetch it again"):
+        fashion_mnist._unpacked(file)
+
+
 def test_a_missing_copy_says_how_to_get_it(monkeypatch, tmp_path):
     monkeypatch.setattr(fashion_mnist, "DEBIAN", tmp_path)
     with pytest.raises(UserError, match="graftbench fetch fashion-mnist` or apt install dataset-fashion-mnist"):

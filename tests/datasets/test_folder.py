@@ -118,6 +118,19 @@ def test_unreadable_files_are_named_and_counted(photos):
         opened(photos, "?fit=letterbox").sizes()
 
 
+def test_an_image_whose_packed_bytes_are_damaged_is_an_unreadable_file(tmp_path):
+    archive = tmp_path / "photos.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as photos:
+        for number in range(10):
+            photos.writestr(f"{number}.bmp", encoded(picture(number), "BMP"))
+        start = photos.getinfo("3.bmp").header_offset + 30 + len("3.bmp")
+    content = bytearray(archive.read_bytes())
+    content[start : start + 20] = b"\xff" * 20
+    archive.write_bytes(content)
+    problems = opened(archive, "?on_bad=skip").survey.problems
+    assert list(problems) == [3] and problems[3].startswith("broken zip entry (Error -3 while decompressing")
+
+
 def test_pictures_in_formats_that_are_not_read_are_not_passed_over(photos):
     (photos / "telephone.HEIC").write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
     (photos / "note.md").write_text("no picture")

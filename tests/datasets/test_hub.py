@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+import tracemalloc
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from graftbench.datasets.hub import _read
 from pictures import encoded, picture
 
 FILE = "data/train-00000-of-00001.parquet"
@@ -128,3 +130,30 @@ def test_a_set_without_images_and_a_broken_file_are_one_line(tmp_path):
     pq.write_table(pa.table({"text": ["no", "pictures"]}), stream)
     with hub(stream.getvalue()) as endpoint:
         assert "has no image column" in ask(tmp_path / "other", endpoint, "few-shot-panda", "fetch")
+
+
+def test_the_images_are_not_read_to_learn_their_names(tmp_path):
+    size, rows = 2**20, 16
+    images = [{"bytes": os.urandom(size), "path": f"{i}.png"} for i in range(rows)] + [
+        None,
+        {"bytes": None, "path": ""},
+    ]
+    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    pq.write_table(pa.table({"image": pa.array(images, kind)}), tmp_path / "images.parquet")
+    tracemalloc.start()
+    try:
+        found = _read("a set", [tmp_path / "images.parquet"], (0, 0, 0))
+        assert tracemalloc.get_traced_memory()[1] < rows * size / 4
+    finally:
+        tracemalloc.stop()
+    assert found.names[:2] == ["row 0 (0.png)", "row 1 (1.png)"] and found.names[-2:] == ["row 16", "row 17"]
+    assert found.read(3) == images[3]["bytes"]
+    for absent in (16, 17):
+        with pytest.raises(OSError, match="holds a path and no image"):
+            found.read(absent)
+
+
+def test_a_column_without_paths_is_named_by_its_rows(tmp_path):
+    images = pa.array([{"bytes": b"x"}], pa.struct([("bytes", pa.binary())]))
+    pq.write_table(pa.table({"image": images}), tmp_path / "images.parquet")
+    assert _read("a set", [tmp_path / "images.parquet"], (0, 0, 0)).names == ["row 0"]
