@@ -8,6 +8,7 @@
 import hashlib
 import json
 import shutil
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +48,7 @@ def write_bundle(
     pictures: Pictures,
     targets: Path | None = None,
 ) -> Path:
-    """Write a bundle into ``folder``, replacing the one there; returns the folder.
+    """Write a bundle into ``folder``, replacing the one there once the new one is whole; returns the folder.
 
     ``targets`` is the store's file of frozen targets. Rows are sorted, so that the same results give the same bytes.
     Raises ``UserError`` if the folder holds something else, or there are no rows.
@@ -56,8 +57,26 @@ def write_bundle(
         raise UserError(f"{folder}: is or holds something that is no bundle; give another folder")
     if rows.empty:
         raise UserError("the store holds no cells, so there is nothing to bundle")
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    folder = folder.resolve()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as scratch:
+        made = Path(scratch) / folder.name
+        made.mkdir()
+        _write_parts(made, rows, curves, environment, pictures, targets)
+        shutil.rmtree(folder, ignore_errors=True)
+        made.rename(folder)
+    return folder
+
+
+def _write_parts(
+    folder: Path,
+    rows: pd.DataFrame,
+    curves: pd.DataFrame,
+    environment: Mapping[str, Any],
+    pictures: Pictures,
+    targets: Path | None,
+) -> None:
+    """Every file of a bundle into an empty folder, the manifest last."""
     rows.sort_values("key").to_parquet(folder / "rows.parquet", index=False)
     curves.sort_values(["key", "kimg"]).to_parquet(folder / "curves.parquet", index=False)
     _write_json(folder / "environment.json", environment)
@@ -66,7 +85,6 @@ def write_bundle(
     _write_json(folder / "pictures.json", _write_pictures(folder, rows, curves, pictures))
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     _write_json(folder / MANIFEST, {path.relative_to(folder).as_posix(): _sha256(path) for path in files})
-    return folder
 
 
 def read_bundle(folder: Path) -> Bundle:

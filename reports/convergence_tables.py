@@ -11,7 +11,7 @@ from .convergence import Run, anytime, horizon_of, runs_of, speed, time_to_targe
 from .intervals import mean_interval
 from .ladder import RUNGS, Ladder, block_columns
 from .ladder import block_name as ladder_name
-from .ranking_tables import slug
+from .ranking_tables import slug, stratum_words
 from .scores import MACHINE, STRATUM, Block, block_name, with_machine
 from .table import Measured, Table, Value, number
 
@@ -95,7 +95,7 @@ def time_table(
             f" time it was watched for ({longest}).",
             "The target lies between where naive fine-tuning starts and the best it reaches; it is frozen, and hit at"
             " the first of two consecutive evaluations. Training time only." + (f" {clock}" if clock else ""),
-            ", ".join(f"{name} {value}" for name, value in stratum.items()) + ".",
+            stratum_words(stratum) + ".",
         ),
     )
 
@@ -140,6 +140,7 @@ def hits_table(
             "Hits of all runs, failed ones included. ERT: budget spent by all runs per hit; PAR-10: a miss counts as"
             " ten budgets; both in budgets of one run, lower is better.",
             f"Times are known no better than the evaluation grid, {grid} kimg wide.",
+            stratum_words(stratum) + ".",
         ),
     )
 
@@ -162,5 +163,6 @@ def anytime_table(
         notes=(
             "Area: lower is better; 0 where the reference's best is reached at once. Final / best: 1 where a run ends"
             " at its best, above where it has become worse since. Means over targets of means over seeds.",
+            stratum_words(stratum) + ".",
         ),
     )

@@ -51,7 +51,7 @@ def profile(scores: Scores, looks: dict[str, Look], suffix: str = "") -> Plot | 
         f"{title} ({metric_title(scores.metric, False)})",
         f"Share of runs (targets and seeds) whose normalised {metric_title(scores.metric, False)} exceeds a threshold; "
         f"scale: {scale}. Missing cells count as the worst of their target; bands are pointwise 95 % Clopper-Pearson. "
-        f"{_stratum(scores)}; {asked.completeness}.",
+        f"{_stratum(scores, bool(suffix))}; {asked.completeness}.",
         f"Line chart of {len(middle)} strategies; the highest median score is that of {best} ({middle[best]:.2f}).",
         figure,
         data,
@@ -84,7 +84,7 @@ def critical_difference(scores: Scores, looks: dict[str, Look], suffix: str = ""
         name,
         title,
         f"Mean rank over {test.blocks} blocks (targets and shots; seeds averaged inside), 1 is best; missing cells "
-        f"count as the worst. {bars} {_stratum(scores)}; {asked.completeness}.",
+        f"count as the worst. {bars} {_stratum(scores, bool(suffix))}; {asked.completeness}.",
         "Strategies from best to worst mean rank: " + ", ".join(f"{n} {r:.2f}" for n, r in ranks.items()) + ".",
         figure,
         ranks.rename_axis("label").reset_index(),
@@ -142,11 +142,13 @@ def _named(stem: str, scores: Scores, suffix: str) -> str:
     return slug(f"{stem}-{scores.metric.partition('@')[0]}{'-' + suffix if suffix else ''}")
 
 
-def _stratum(scores: Scores) -> str:
+def _stratum(scores: Scores, whole: bool) -> str:
+    """What the ranked rows have in common; ``whole`` where there are other strata to tell it from."""
     parts = scores.stratum
     named = [
         f"{parts[key]}{unit}"
         for key, unit in (("backbone", ""), ("resolution", " px"), ("kimg", " kimg"))
         if key in parts
     ]
+    named += [f"{key} {parts[key]}" for key in ("width", "batch", "precision") if whole and key in parts]
     return " · ".join([*named, scores.metric.partition("@")[2], str(parts.get("protocol", ""))]).strip(" ·")

@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -109,6 +110,19 @@ def test_a_bundle_never_replaces_something_else(results, tmp_path):
     assert (tmp_path / "thesis.tex").exists()
     with pytest.raises(UserError, match="no bundle"):
         write_bundle(tmp_path / "thesis.tex", *results)
+
+
+def test_a_bundle_is_replaced_only_by_a_whole_one(results, tmp_path):
+    rows, curves, environment, pictures = results
+    kept = write_bundle(tmp_path / "results", rows, curves, environment, Pictures())
+    before = contents(kept)
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    broken = replace(pictures, real=dict.fromkeys(rows["key"], tmp_path / "broken.png"))
+    with pytest.raises(UserError, match=r"broken\.png"):
+        write_bundle(kept, rows, curves, environment, broken)
+    assert contents(kept) == before
+    assert {path.name for path in tmp_path.iterdir()} == {"results", "broken.png"}
+    assert contents(write_bundle(kept, *results)) != before
 
 
 @pytest.mark.parametrize("manifest", ["{", "[1, 2]", "\udcff"])

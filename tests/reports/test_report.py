@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from graftbench.bench.errors import UserError
-from graftbench.reports.catalogue import Pictures, drawings
+from graftbench.reports.catalogue import Pictures, drawings, rankings
 from graftbench.reports.page_data import interactive
 from graftbench.reports.plots.bounds import mark_bounds
 from graftbench.reports.plots.convergence import convergence
@@ -127,6 +128,14 @@ def test_settings_are_told_apart_by_their_titles_too(column, words):
     assert [next(word for word in words if word in setting.title) for setting in settings(*both)] == words
     assert len({chart["setting"] for chart in json.loads(interactive(*both))["charts"]}) == 2
     assert all(word.split()[0] not in setting.title for setting in settings(rows, curves) for word in words)
+
+
+def test_captions_of_rankings_tell_strata_apart_where_there_are_several():
+    rows, _ = synthetic(3, 2, 2)
+    both = pd.concat([rows, rows.assign(batch=64, key="other-" + rows["key"])], ignore_index=True)
+    for table, words in ((rows, []), (both, ["batch 16", "batch 64"])):
+        captions = [draw().caption for kind, draw in rankings(table) if kind == "critical-difference"]
+        assert [re.search(r"batch \d+", each)[0] for each in captions if "batch" in each] == words
 
 
 def test_reference_lines_belong_to_every_budget():

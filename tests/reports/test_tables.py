@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from graftbench.reports.formats import safe, to_csv, to_html, to_markdown
 from graftbench.reports.intervals import mean_interval
+from graftbench.reports.ladder import ladders
 from graftbench.reports.latex import document, line, to_latex
 from graftbench.reports.significance import holm_adjust
 from graftbench.reports.tables import WRITERS, all_tables, paired_p, subject_tables, write_tables
@@ -221,5 +222,8 @@ def test_one_seed_is_said_to_have_no_interval():
 
 def test_every_table_of_the_literatures_protocol_says_so():
     rows, curves = synthetic(3, 2, 2)
-    tables = [table for group in all_tables(rows.assign(protocol="literature"), curves).values() for table in group]
+    rows = rows.assign(protocol="literature")
+    found = all_tables(rows, curves, {KID: ladders(rows, curves, KID)})
+    assert len(found["convergence"]) > 1
+    tables = [table for group in found.values() for table in group]
     assert [table.name for table in tables if "literature" not in " ".join(table.notes)] == []
