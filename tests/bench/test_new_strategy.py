@@ -1,22 +1,13 @@
 """``graftbench new strategy`` and ``graftbench check``, as a user meets them."""
 
 import ast
-import subprocess
-import sys
 
 import pytest
 from graftbench.bench.errors import UserError
 from graftbench.bench.new_strategy import write_new_strategy
 
-SCRIPT = "import sys; from graftbench.bench.cli import main; sys.argv[0] = 'graftbench'; main()"
 
-
-def graftbench(*arguments):
-    command = [sys.executable, "-c", SCRIPT, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=280)
-
-
-def test_the_written_strategy_is_short_and_passes_the_check(tmp_path):
+def test_the_written_strategy_is_short_and_passes_the_check(graftbench, tmp_path):
     path = write_new_strategy("my-method", tmp_path / "mine")
     lines = [line for line in path.read_text().splitlines() if line.strip()]
     assert len(lines) <= 20
@@ -26,7 +17,7 @@ def test_the_written_strategy_is_short_and_passes_the_check(tmp_path):
     assert "resumes bit-exactly" in ended.stdout and "times one of finetune" in ended.stdout
 
 
-def test_a_broken_strategy_fails_its_check_with_the_reason(tmp_path):
+def test_a_broken_strategy_fails_its_check_with_the_reason(graftbench, tmp_path):
     path = write_new_strategy("broken-one", tmp_path)
     path.write_text(path.read_text().replace("return self.strength", "return float('nan')"))
     ended = graftbench("check", path, "--backbone", "dcgan")
@@ -59,7 +50,7 @@ def test_a_taken_name_or_file_is_refused(tmp_path):
     assert path.read_text() == "precious"
 
 
-def test_check_refuses_a_file_without_a_strategy_in_one_line(tmp_path):
+def test_check_refuses_a_file_without_a_strategy_in_one_line(graftbench, tmp_path):
     path = tmp_path / "empty.py"
     path.write_text("x = 1\n")
     ended = graftbench("check", path)

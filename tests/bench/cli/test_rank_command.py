@@ -1,18 +1,9 @@
 """``graftbench rank`` and ``compare`` as a user runs them."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 from synthetic import synthetic
-
-
-def graftbench(*arguments):
-    program = "from graftbench.bench.cli import main; main()"
-    return subprocess.run(
-        [sys.executable, "-c", program, *map(str, arguments)], capture_output=True, text=True, timeout=120
-    )
 
 
 @pytest.fixture(scope="module")
@@ -24,14 +15,14 @@ def stored(tmp_path_factory):
     return folder
 
 
-def test_rank_prints_order_power_and_neighbours(stored):
+def test_rank_prints_order_power_and_neighbours(graftbench, stored):
     done = graftbench("rank", stored / "a.parquet")
     assert done.returncode == 0, done.stderr
     for words in ("P(rank 1)", "complete blocks", "Smallest attainable p", "more seeds", "35 of 36 cells, 1 missing"):
         assert words in done.stdout
 
 
-def test_rank_as_json_is_strict_json(stored):
+def test_rank_as_json_is_strict_json(graftbench, stored):
     done = graftbench("rank", stored / "a.parquet", "--by", "recall", "--json")
     (ranking,) = json.loads(done.stdout, parse_constant=pytest.fail)
     assert ranking["direction"] == "higher is better"
@@ -46,14 +37,14 @@ def test_rank_as_json_is_strict_json(stored):
         (("compare", "a.parquet", "b.parquet", "--by", "seconds_per_kimg"), "hardware differs"),
     ],
 )
-def test_mistakes_get_one_line_and_exit_code_two(stored, arguments, message):
+def test_mistakes_get_one_line_and_exit_code_two(graftbench, stored, arguments, message):
     done = graftbench(*(stored / each if each.endswith("parquet") else each for each in arguments))
     assert done.returncode == 2
     assert message in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-def test_compare_says_what_differs(stored):
+def test_compare_says_what_differs(graftbench, stored):
     done = graftbench("compare", stored / "a.parquet", stored / "b.parquet", "--by", "kid")
     assert done.returncode == 0, done.stderr
     assert "hardware: Imaginary CPU, 2 cores -> Another CPU" in done.stdout
