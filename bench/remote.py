@@ -19,7 +19,7 @@ import pandas as pd
 from .errors import UserError
 from .files import sha256_of
 from .outcome import read_outcome
-from .rows import read_curves, read_rows, write_table
+from .rows import read_curves, read_rows, without_superseded, write_table
 from .store import Store
 
 MANIFEST = "manifest.json"
@@ -81,7 +81,7 @@ def read_rows_at(url: str, name: str = "rows.parquet") -> pd.DataFrame:
         if not system.exists(target):
             raise UserError(f"{url}: holds no {name}; `graftbench push STORE {url}` puts a store there")
         with system.open(target, "rb") as file:
-            return pd.read_parquet(file)
+            return without_superseded(pd.read_parquet(file))
 
 
 def write_table_at(table: pd.DataFrame, target: str) -> None:

@@ -42,10 +42,16 @@ def read_rows(store: Store, *, superseded: bool = False) -> pd.DataFrame:
     unless ``superseded``.
     """
     rows = _read(store, "rows.parquet", "status.json", lambda folder: [_row(folder)])
-    if superseded or rows.empty:
-        return rows
-    newest = rows.sort_values("asked", kind="stable").drop_duplicates("place", keep="last").index
-    return rows.loc[newest.sort_values()].reset_index(drop=True)
+    return rows if superseded else without_superseded(rows)
+
+
+def without_superseded(table: pd.DataFrame) -> pd.DataFrame:
+    """Of the table of a ``rows.parquet``: the rows as ``read_rows`` gives them. Other tables stay as they are."""
+    table = table.drop(columns=STAMP, errors="ignore")
+    if table.empty or not {"asked", "place"} <= {*table}:
+        return table
+    newest = table.sort_values("asked", kind="stable").drop_duplicates("place", keep="last").index
+    return table.loc[newest.sort_values()].reset_index(drop=True)
 
 
 def read_curves(store: Store) -> pd.DataFrame:
@@ -167,7 +173,7 @@ def _keep(frame: pd.DataFrame, path: Path) -> None:
 
 def kept_rows(path: Path) -> pd.DataFrame:
     """The rows that a store's ``rows.parquet`` was last kept with, whatever its cells say; empty if unreadable."""
-    return _kept(path).drop(columns=STAMP, errors="ignore")
+    return without_superseded(_kept(path))
 
 
 def is_reference(cell: Cell) -> bool:

@@ -16,6 +16,7 @@ from .cell import Cell
 from .experiment import build_training, evaluation_fakes
 from .files import cache_root
 from .metrics.evaluator import Evaluator
+from .numerics import numerical_settings
 from .registries import extractors
 
 
@@ -38,19 +39,22 @@ def nested_design(
     validation = evaluation_images(domain, "validation", cell.protocol, cell.resolution, cell.reals)
     extractor = extractors.get(cell.extractor)(cell.extractor, device=device)
     rows = []
-    for draw in range(draws):
-        for seed in range(draw * seeds, (draw + 1) * seeds):
-            training = build_training(replace(cell, seed=seed), source, device, draw)
-            evaluator = Evaluator(
-                extractor, training.setup.shots, reference, validation, cell.fakes, cache_root() / "features"
-            )
-            training.advance(training.setup.steps)
-            for evaluation in range(evaluations):
-                # Evaluation seeds are all different, so that no two models share their noise.
-                fakes = evaluation_fakes(training.strategy, replace(cell, seed=seed * evaluations + evaluation), device)
-                found = evaluator.evaluate(fakes, full=False)
-                row = {"draw": draw, "seed": seed, "evaluation": evaluation}
-                row |= {name: found[f"{name}@{cell.extractor}"] for name in ("kid", "fid")}
-                rows.append(row)
-                watch(row)
+    with numerical_settings(cell.precision):
+        for draw in range(draws):
+            for seed in range(draw * seeds, (draw + 1) * seeds):
+                training = build_training(replace(cell, seed=seed), source, device, draw)
+                evaluator = Evaluator(
+                    extractor, training.setup.shots, reference, validation, cell.fakes, cache_root() / "features"
+                )
+                training.advance(training.setup.steps)
+                for evaluation in range(evaluations):
+                    # Evaluation seeds are all different, so that no two models share their noise.
+                    fakes = evaluation_fakes(
+                        training.strategy, replace(cell, seed=seed * evaluations + evaluation), device
+                    )
+                    found = evaluator.evaluate(fakes, full=False)
+                    row = {"draw": draw, "seed": seed, "evaluation": evaluation}
+                    row |= {name: found[f"{name}@{cell.extractor}"] for name in ("kid", "fid")}
+                    rows.append(row)
+                    watch(row)
     return pd.DataFrame(rows)

@@ -99,7 +99,7 @@ def _check_source(key: str, cell: Cell, name: str, check: Check) -> None:
 def verify_tables(store: Store) -> tuple[list[Check], pd.DataFrame, pd.DataFrame]:
     """The kept tables against the cells, and final numbers against curves; also the rows and curves of the cells."""
     rows, curves = read_cells(store)
-    kept = frame_problems(read_rows(store), rows, "rows.parquet")
+    kept = frame_problems(read_rows(store, superseded=True), rows, "rows.parquet")
     points = frame_problems(read_curves(store), curves, "curves.parquet") if len(curves) else []
     checks = [Check("rows.parquet against the cells", len(rows), kept)]
     checks.append(Check("curves.parquet against the cells", len(curves), points))

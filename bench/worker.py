@@ -80,13 +80,19 @@ def _run(options: argparse.Namespace, stop: "_StopRequest") -> int:
     from . import parallel
     from .cell import Cell
     from .devices import choose_device, describe, memory_limit, peak_memory_mb
+    from .errors import UserError
     from .experiment import Interrupted
     from .followers import followers
     from .plugins import load_plugins
     from .train import Diverged
 
     (options.folder / "status.json").unlink(missing_ok=True)
-    device = choose_device(options.device)
+    try:
+        device = choose_device(options.device)
+    except UserError as error:  # on another machine than the one that was asked
+        log.info("%s", error)
+        write_status(options.folder, "failed", _brief(error))
+        return 1
     limit = memory_limit(options.memory_gb) if device.type == "cpu" else contextlib.nullcontext()
     facts = {**describe(device), "source_folder": options.source.name if options.source else ""}
     try:

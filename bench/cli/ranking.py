@@ -79,7 +79,7 @@ def stored_rows(given: str) -> "pd.DataFrame":
     """The rows of a store or of a Parquet file. Other outcomes that merging kept are not counted, which is said."""
     from ..errors import UserError
     from ..remote import is_url, read_rows_at
-    from ..rows import conflict_folders, read_rows
+    from ..rows import conflict_folders, read_rows, without_superseded
     from ..store import Store
 
     if is_url(given):
@@ -90,7 +90,7 @@ def stored_rows(given: str) -> "pd.DataFrame":
         import pyarrow
 
         try:
-            return pd.read_parquet(path)
+            return without_superseded(pd.read_parquet(path))
         except pyarrow.ArrowException as error:
             raise UserError(f"{path}: no Parquet file of rows ({str(error).splitlines()[0]})") from None
     store = Store(path)

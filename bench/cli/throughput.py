@@ -20,7 +20,7 @@ def throughput(
     rounds: Annotated[int, typer.Option(min=1, help="timed rounds of 16 steps")] = 10,
     threads: Annotated[int, typer.Option(min=1, help="pinned; all cores if left out")] = os.cpu_count() or 1,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N")] = "auto",
-    precision: Annotated[str, typer.Option(help="float32 or bfloat16")] = "float32",
+    precision: Annotated[str, typer.Option(help="float32, tf32 or bfloat16")] = "float32",
     out: Annotated[
         Path, typer.Option(help="folder of the stored results; STORE/throughput to have them in that store's report")
     ] = Path("runs/throughput"),
@@ -47,8 +47,8 @@ def throughput(
             raise UserError(f"--strategy {name} does not train, so it has no speed of training")
     for place in backbone:
         make_backbone(*_named(place), width)
-    if precision not in ("float32", "bfloat16"):
-        raise UserError(f"--precision is float32 or bfloat16, not {precision!r}")
+    if precision not in ("float32", "tf32", "bfloat16"):
+        raise UserError(f"--precision is float32, tf32 or bfloat16, not {precision!r}")
     workload = Workload("finetune", width=width, batch=batch, device=str(choose_device(device)), precision=precision)
     path = run_suite(out, workload.to_json(), strategy, backbone, rounds, threads, allow_busy)
     results = read_results(path).sort_values("seconds_per_kimg")

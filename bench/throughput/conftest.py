@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 from graftbench.bench.devices import describe
+from graftbench.bench.numerics import numerical_settings
 from graftbench.bench.registries import strategies
 from graftbench.bench.throughput.workload import Workload
 
@@ -26,6 +27,13 @@ def pytest_generate_tests(metafunc):
     bases = [replace(base, backbone=name, resolution=int(px)) for name, px in places] or [base]
     workloads = [replace(each, strategy=name) for each in bases for name in names if strategies.get(name).trains]
     metafunc.parametrize("workload", workloads, ids=lambda workload: workload.name)
+
+
+@pytest.fixture(autouse=True)
+def settings_of_a_cell(workload):
+    """torch's switches as a cell of this precision has them."""
+    with numerical_settings(workload.precision):
+        yield
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from ...strategies.tiny import tiny_images, tiny_source
 from ..augment import make_augmentation
 from ..backbones import make_backbone
 from ..devices import peak_memory_mb
+from ..numerics import autocast, numerical_settings
 from ..registries import strategies
 from ..seeds import seed_for
 from ..train import Training, synchronise
@@ -64,7 +65,7 @@ class Workload:
             seed=lambda axis: seed_for("throughput", axis),
             load_source=lambda: source,
             load_source_images=lambda: tiny_images(self.resolution, SOURCE_IMAGES, seed=1).to(device),
-            autocast=lambda: torch.autocast(device.type, torch.bfloat16, enabled=self.precision == "bfloat16"),
+            autocast=lambda: autocast(self.precision, device),
         )
         return Training(strategies.get(self.strategy)(), setup)
 
@@ -124,7 +125,8 @@ def peak_memory(workload: Workload) -> float:
     On a CPU the mark is the whole process's and never falls, so each workload needs a process of its own
     (``python -m graftbench.bench.throughput.memory``).
     """
-    training = workload.training(ROUND)
-    training.advance(ROUND)
-    sample(training)
+    with numerical_settings(workload.precision):
+        training = workload.training(ROUND)
+        training.advance(ROUND)
+        sample(training)
     return peak_memory_mb(training.setup.device)

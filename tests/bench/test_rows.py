@@ -6,7 +6,9 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 from finished import a_cell
+from graftbench.bench.cli.ranking import stored_rows
 from graftbench.bench.errors import UserError
+from graftbench.bench.remote import read_rows_at
 from graftbench.bench.rows import read_curves, read_rows, read_statuses
 from graftbench.bench.store import Store, write_status
 
@@ -78,6 +80,14 @@ def test_a_cell_run_again_with_newer_code_supersedes_the_older(store):
     assert len(read_rows(store)) == 4
     assert read_rows(store).set_index("seed").loc[0, "key"] == newer.key
     assert len(read_rows(store, superseded=True)) == 5
+
+
+def test_the_file_of_the_rows_gives_the_rows_of_its_store(store):
+    store.add(replace(a_cell(0), digest="newer"))
+    rows = read_rows(store)
+    for place in (str(store.root / "rows.parquet"), f"file://{store.root}"):
+        pd.testing.assert_frame_equal(stored_rows(place), rows)
+    assert "_stamp" not in read_rows_at(f"file://{store.root}", "rows.parquet")
 
 
 def test_an_empty_store_has_no_rows(tmp_path):

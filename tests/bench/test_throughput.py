@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import filelock
 import pytest
@@ -14,7 +15,8 @@ from graftbench.bench.rows import read_rows
 from graftbench.bench.store import Store
 from graftbench.bench.throughput import session
 from graftbench.bench.throughput.stored import FOLDER, read_reported
-from graftbench.bench.throughput.workload import OperationCount, Workload, counted
+from graftbench.bench.throughput.workload import OperationCount, Workload, counted, peak_memory
+from graftbench.bench.train import Training
 from torch import nn
 from typer.testing import CliRunner
 
@@ -41,6 +43,18 @@ def test_freezing_trains_fewer_parameters_of_as_many():
 
 def test_counts_are_the_same_every_time():
     assert counted(TINY) == counted(TINY)
+
+
+@pytest.mark.parametrize(("precision", "rounded"), [("float32", False), ("tf32", True), ("bfloat16", True)])
+def test_speed_and_memory_are_those_of_a_cell_of_that_precision(precision, rounded, monkeypatch):
+    seen = set()
+
+    def advance(training, until):
+        seen.add((torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32))
+
+    monkeypatch.setattr(Training, "advance", advance)
+    peak_memory(replace(TINY, precision=precision))
+    assert seen == {(rounded, rounded)}
 
 
 def test_a_busy_machine_is_refused(monkeypatch, tmp_path):

@@ -70,6 +70,13 @@ def test_a_worker_over_its_time_is_stopped_with_all_it_started_even_if_the_clock
             time.sleep(0.1)
 
 
+def test_a_cell_on_a_machine_without_the_device_says_so(tmp_path):
+    command = [sys.executable, "-m", "graftbench.bench.worker", str(tmp_path), "--references", str(tmp_path)]
+    assert subprocess.run([*command, "--device", "cuda:99"], check=False, stdout=subprocess.DEVNULL).returncode == 1
+    ended = read_status(tmp_path)
+    assert ended["status"] == "failed" and "--device cuda" in ended["reason"]
+
+
 def test_a_worker_whose_time_ends_when_it_has_finished_keeps_its_result(make_job):
     (ended,) = run(make_job(OK + "; sleep 1000", timeout_seconds=1))
     assert ended["status"] == "ok"
