@@ -24,6 +24,8 @@ from .store import Store
 
 MANIFEST = "manifest.json"
 """What a place holds: status and outcome of each cell, other outcomes, SHA-256 of the files beside the cells."""
+BUNDLE = "bundle.json"
+"""What makes a folder a results bundle: the SHA-256 of its other files. Written last."""
 NOT_PUSHED = ("cells", "conflicts", "tuning", "slurm")
 EXTRAS = {"s3": "pip install 'graftbench[s3]'", "gs": "pip install gcsfs", "gcs": "pip install gcsfs"}
 
@@ -99,9 +101,10 @@ def write_table_at(table: pd.DataFrame, target: str) -> None:
 def push(folder: Path, url: str) -> int:
     """Bring a store or a results bundle to ``url``; returns how many files went.
 
-    What is there already and equal is left. Raises ``UserError`` if the place holds a result that the store lacks.
+    What is there already and equal is left. Raises ``UserError`` if the place holds a result that the store lacks, and
+    for a bundle if it holds anything but that.
     """
-    if (folder / "bundle.json").is_file():
+    if (folder / BUNDLE).is_file():
         return _push_bundle(folder, url)
     store = Store(folder)
     read_rows(store)
@@ -147,6 +150,8 @@ def list_store(store: Store) -> Listing:
 def list_place(url: str) -> Listing:
     """What a place holds, by its manifest; without one (a push was cut off) by looking at every cell there."""
     with place(url) as (system, path):
+        if system.exists(f"{path}/{BUNDLE}"):
+            raise UserError(f"{url}: holds a results bundle, which a store would take the place of; give another URL")
         if system.exists(f"{path}/{MANIFEST}"):
             return Listing(**json.loads(system.cat_file(f"{path}/{MANIFEST}")))
         if not system.exists(f"{path}/cells"):
@@ -171,10 +176,16 @@ def _require_superset(ours: Listing, theirs: Listing, store: Store, url: str) ->
 
 
 def _push_bundle(folder: Path, url: str) -> int:
-    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != "bundle.json"]
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != BUNDLE]
+    ours = {file.relative_to(folder).as_posix() for file in files}
     with place(url) as (system, path):
+        there = {found.removeprefix(f"{path}/") for found in system.find(path)} if system.exists(path) else set()
+        if BUNDLE in there and system.cat_file(f"{path}/{BUNDLE}") == (folder / BUNDLE).read_bytes():
+            return 0
+        if BUNDLE in there or there - ours:
+            raise UserError(f"{url}: holds something else already; give another URL, or empty it first")
         _put(system, files, folder, path)
-        _put(system, [folder / "bundle.json"], folder, path)
+        _put(system, [folder / BUNDLE], folder, path)
     return len(files) + 1
 
 

@@ -37,10 +37,13 @@ def rows(
     conflicts: Annotated[bool, typer.Option("--conflicts", help="the other outcomes that merging kept")] = False,
 ):
     """Show or write what a store holds, one row per cell."""
+    from ..errors import UserError
     from ..remote import is_url, local, read_rows_at, write_table_at
     from ..rows import read_conflicts, read_curves, read_rows
     from ..store import Store
 
+    if curves and conflicts:
+        raise UserError("--curves and --conflicts are two tables; ask for one of them")
     if is_url(store) and not conflicts:
         table = read_rows_at(store, "curves.parquet" if curves else "rows.parquet")
     else:

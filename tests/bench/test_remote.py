@@ -104,6 +104,25 @@ def test_a_push_that_was_cut_off_is_completed_by_the_next(bucket, stores):
     assert set(list_place(URL).cells) == {a_cell(0).key, a_cell(1).key}
 
 
+def test_a_bundle_takes_the_place_of_nothing(tmp_path, stores):
+    bundle, url = tmp_path / "bundle", f"file://{tmp_path}/there"
+    (bundle / "pictures").mkdir(parents=True)
+    for name in ("rows.parquet", "pictures/a.png", "bundle.json"):
+        (bundle / name).write_text(name)
+    assert push(bundle, url) == 3 and push(bundle, url) == 0
+    (tmp_path / "there" / "bundle.json").unlink()  # cut off before its last file
+    assert push(bundle, url) == 3
+    (bundle / "bundle.json").write_text("another")
+    finish(stores[0], a_cell(0), kid=0.5)
+    for folder in (bundle, stores[0].root):
+        with pytest.raises(UserError, match="give another URL"):
+            push(folder, url)
+    push(stores[0].root, f"file://{tmp_path}/store")
+    with pytest.raises(UserError, match="holds something else already"):
+        push(bundle, f"file://{tmp_path}/store")
+    assert (tmp_path / "there" / "bundle.json").read_text() == "bundle.json"
+
+
 def test_rows_are_written_to_a_url(bucket):
     write_table_at(pd.DataFrame({"a": [1]}), "s3://bench/rows.csv")
     assert bucket.cat("s3://bench/rows.csv") == b"a\n1\n"
