@@ -39,7 +39,7 @@ def compare(before: pd.DataFrame, after: pd.DataFrame, by: str | None = None) ->
     ``UserError`` where these differ; else the first table says why they are left out.
     """
     for name, rows in (("first", before), ("second", after)):
-        if rows.empty or not set(IDENTITY) <= set(rows.columns):
+        if rows.empty or not {*IDENTITY, "status"} <= set(rows.columns):
             raise UserError(f"the {name} store holds no cells to compare")
     refusal = machine_refusal(before, after)
     wanted = metrics(before, after, by)

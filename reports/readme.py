@@ -18,7 +18,8 @@ def results_section(bundle: Bundle) -> str:
     if table is None:
         raise UserError("the bundle holds no cell whose quality was measured, so there is no table of results")
     machine = ", ".join(sorted(bundle.rows["hardware"].dropna().unique()))
-    made = f"commit {str(bundle.environment.get('commit', ''))[:10]} on {machine}"
+    commit = str(bundle.environment.get("commit", ""))[:10]
+    made = f"commit {commit} on {machine}" if commit else f"on {machine}"
     return (
         f"{to_markdown(table).strip()}\n\nFrom `reports/results/` ({made}); `graftbench readme` remakes this section."
     )
@@ -34,6 +35,9 @@ def with_results(readme: str, section: str) -> str:
 
 
 def update_readme(path: Path, bundle: Bundle) -> None:
-    """Put the bundle's results into the file."""
-    text = path.read_text(encoding="utf-8")
+    """Put the bundle's results into the file. Raises ``UserError`` if it cannot be read."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read ({error}); give the README that has {BEGIN}") from error
     path.write_text(with_results(text, results_section(bundle)), encoding="utf-8")

@@ -17,6 +17,8 @@ from .columns import Column, column, split
 
 STRATUM = ("backbone", "resolution", "width", "kimg", "batch", "precision", "protocol")
 BLOCK = ("source", "target", "shots")
+NEEDED = (*BLOCK, "label", "seed", "extractor", "reference", "status")
+"""Columns without which a table cannot be scored."""
 MACHINE = ("hardware", "device", "threads")
 """Speeds and memory are compared only on the same of these."""
 
@@ -166,9 +168,13 @@ def taught_by_the_judge(lines: pd.DataFrame) -> str:
 
 
 def relevant(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """The rows that could hold ``metric``: those measured with its extractor, failed ones included."""
+    """The rows that could hold ``metric``: those measured with its extractor, failed ones included.
+
+    Raises ``UserError`` where no row holds it, or the table is none of a store's cells."""
     if metric not in rows.columns:
         raise UserError(f"no row holds the metric {metric!r}")
+    if lacking := [name for name in NEEDED if name not in rows.columns]:
+        raise UserError(f"the rows lack {', '.join(lacking)}; `graftbench rows STORE --out FILE` writes whole ones")
     _, extractor = split(metric)
     return rows[rows["extractor"] == extractor] if extractor else rows
 

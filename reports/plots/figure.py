@@ -9,7 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
+from pandas.api.types import is_numeric_dtype
 
+from ..formats import safe
 from ..style import Look, theme
 
 METADATA: dict[str, dict[str, str | None]] = {
@@ -57,7 +59,8 @@ def save(plot: Plot, folder: Path, formats: tuple[str, ...] = ("svg", "pdf", "pn
             files[kind] = folder / f"{plot.name}.{kind}"
             plot.figure.savefig(files[kind], format=kind, metadata=METADATA[kind])
     files["csv"] = folder / f"{plot.name}.csv"
-    plot.data.to_csv(files["csv"], index=False, float_format="%.8g", lineterminator="\n")
+    harmless = plot.data.apply(lambda column: column if is_numeric_dtype(column) else column.map(safe))
+    harmless.to_csv(files["csv"], index=False, float_format="%.8g", lineterminator="\n")
     return files
 
 

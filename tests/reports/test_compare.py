@@ -85,5 +85,6 @@ def test_what_does_not_depend_on_the_machine_is_compared_across_hardware(rows):
 def test_nothing_in_common_is_said(rows):
     with pytest.raises(UserError, match="no metric 'kid' was measured in both"):
         compare(rows, synthetic(3, 2, 3, extractor="tiny")[0], by="kid")
-    with pytest.raises(UserError, match="second store holds no cells"):
-        compare(rows, pd.DataFrame())
+    for none in (pd.DataFrame(), rows.drop(columns="status")):
+        with pytest.raises(UserError, match="second store holds no cells"):
+            compare(rows, none)

@@ -139,6 +139,11 @@ def test_what_cannot_be_ranked_is_said(rows, by, message):
         rank(rows, by=by)
 
 
+def test_a_table_that_is_none_of_cells_is_refused_with_what_it_lacks(rows):
+    with pytest.raises(UserError, match="the rows lack seed, reference; "):
+        rank(rows.drop(columns=["reference", "seed"]))
+
+
 def test_neighbours_say_what_would_separate_them(rows):
     (ranking,) = rank(rows)
     pair = ranking.neighbours[0]

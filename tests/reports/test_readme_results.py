@@ -6,7 +6,7 @@ import pytest
 from graftbench.bench.errors import UserError
 from graftbench.reports.bundle import MANIFEST, Bundle, read_bundle
 from graftbench.reports.catalogue import Pictures
-from graftbench.reports.readme import results_section, with_results
+from graftbench.reports.readme import results_section, update_readme, with_results
 from synthetic import synthetic
 
 ROOT = Path(__file__).parents[2]
@@ -20,6 +20,23 @@ def test_the_section_replaces_what_stands_between_the_markers():
 def test_a_readme_without_markers_is_refused():
     with pytest.raises(UserError, match="no place for results"):
         with_results("a\n<!-- results -->\n", "new")
+
+
+@pytest.mark.parametrize("content", [None, b"\xff"])
+def test_a_readme_that_cannot_be_read_is_named(tmp_path, content):
+    path = tmp_path / "README.md"
+    if content:
+        path.write_bytes(content)
+    with pytest.raises(UserError, match=r"README\.md: cannot be read"):
+        update_readme(path, measured())
+
+
+def test_results_without_a_commit_name_the_machine_alone():
+    assert "(on Imaginary CPU, 2 cores)" in results_section(measured())
+
+
+def measured():
+    return Bundle(*synthetic(2, 1, 2), {}, Pictures(), {})
 
 
 def test_a_bundle_without_any_score_is_refused_in_one_line():

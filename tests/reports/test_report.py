@@ -15,7 +15,7 @@ from graftbench.reports.catalogue import Pictures, drawings, rankings
 from graftbench.reports.page_data import interactive
 from graftbench.reports.plots.bounds import mark_bounds
 from graftbench.reports.plots.convergence import convergence
-from graftbench.reports.plots.figure import Absent
+from graftbench.reports.plots.figure import Absent, save
 from graftbench.reports.plots.samples import samples
 from graftbench.reports.plots.shots import shots_quality
 from graftbench.reports.plots.strips import interpolations, nearest
@@ -220,6 +220,14 @@ def test_a_target_without_results_whose_source_is_at_zero_has_an_empty_panel_amo
     drawn = convergence(setting)
     assert [len(axes.get_lines()[0].get_xdata()) > 2 for axes in drawn.figure.axes if axes.lines] == [True]
     assert {axes.get_yscale() for axes in drawn.figure.axes} == {"log"}
+
+
+def test_a_strategy_named_like_a_formula_is_none_in_the_data_of_a_figure(tmp_path):
+    (setting,) = settings(*synthetic(["=1+1", "finetune"], 1, 2))
+    plot = pareto(setting)
+    read = pd.read_csv(save(plot, tmp_path, ("svg",))["csv"])
+    assert read["label"].tolist() == ["'=1+1", "finetune"]
+    assert read["x"].tolist() == pytest.approx(plot.data["x"].tolist())
 
 
 def test_a_picture_that_cannot_be_read_is_named_in_one_line(results, tmp_path):
