@@ -65,6 +65,15 @@ def run_ray(jobs: list[Job], watch: Watch, slots: int | None, address: str | Non
         ray.shutdown()
 
 
+def gpus_asked(job: Job, options: RayOptions, there: float) -> float:
+    """GPUs that a cell asks of a cluster with so many. Ray hides them all from a task that asks for none, so that
+    ``auto`` would mean the CPU on every node."""
+    if options.num_gpus is not None:
+        return options.num_gpus
+    wanted = job.device.startswith("cuda") or (job.device == "auto" and there > 0)
+    return float(job.processes if wanted else 0)
+
+
 class _Run:
     def __init__(self, ray: Any, options: RayOptions, watch: Watch):
         self.ray, self.options, self.watch = ray, options, watch
@@ -122,9 +131,7 @@ class _Run:
         (job.folder / "status.json").unlink(missing_ok=True)
         if job.source not in self.sources:
             self.sources[job.source] = self.ray.put(_read(job.source) if job.source else {})
-        gpus = self.options.num_gpus
-        if gpus is None:
-            gpus = float(job.processes if job.device.startswith("cuda") else 0)
+        gpus = gpus_asked(job, self.options, self.ray.cluster_resources().get("GPU", 0.0))
         memory = {"memory": job.memory_gb * 1e9} if job.memory_gb else {}
         task = self.ray.remote(on_node.run_on_node).options(
             num_cpus=self.options.num_cpus,

@@ -13,7 +13,7 @@ import pytest
 from graftbench.bench.errors import UserError
 from graftbench.bench.executors.choice import choose_executor
 from graftbench.bench.executors.job import Job
-from graftbench.bench.executors.ray_cluster import RayOptions, _Run
+from graftbench.bench.executors.ray_cluster import RayOptions, _Run, gpus_asked
 from graftbench.bench.executors.staging import stage
 from graftbench.bench.executors.supervise import sent_job
 from graftbench.bench.registries import strategies
@@ -136,3 +136,19 @@ def test_a_cluster_that_answers_is_handed_to_ray_as_given(tmp_path, monkeypatch)
             assert choose_executor("ray", store=tmp_path, **{**CHOICE, "address": each}).keywords["address"] == each
         monkeypatch.setenv("RAY_ADDRESS", address)
         assert choose_executor("ray", store=tmp_path, **CHOICE).keywords["address"] == address
+
+
+@pytest.mark.parametrize(
+    ("device", "there", "num_gpus", "asked"),
+    [
+        ("auto", 0, None, 0),
+        ("auto", 8, None, 2),
+        ("cuda", 8, None, 2),
+        ("cpu", 8, None, 0),
+        ("auto", 8, 0.5, 0.5),
+    ],
+)
+def test_a_cell_asks_a_ray_cluster_for_the_gpus_that_its_device_means(tmp_path, device, there, num_gpus, asked):
+    pytest.importorskip("ray", reason="the executor ray is not installed")
+    job = Job(tmp_path, tmp_path, device=device, processes=2)
+    assert gpus_asked(job, RayOptions(num_gpus=num_gpus), there) == asked
