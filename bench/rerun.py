@@ -39,6 +39,8 @@ def why_not(folder: Path) -> str:
     """Why a cell cannot be expected to come out equal here; empty if it can."""
     cell = read_cell(folder)
     status = read_json(folder / "status.json")
+    if str(status.get("device")).startswith("cuda") and not status.get("deterministic"):
+        return "they were made on a GPU without --deterministic, and equal runs differ in their last bits then"
     try:
         if cell.with_digest().digest != cell.digest:
             return "their source code has changed since"
@@ -60,8 +62,15 @@ def rerun_problems(folder: Path, plugins: tuple[Path, ...] = ()) -> list[str]:
         again = Path(scratch) / "cells" / folder.name
         write_atomically(again / "spec.json", (folder / "spec.json").read_bytes())
         source = _source(status.get("source_folder", ""))
-        device = str(status.get("device", "cpu"))
-        job = Job(again, Path(scratch) / "references", source=source, plugins=plugins, device=device)
+        job = Job(
+            again,
+            Path(scratch) / "references",
+            source=source,
+            plugins=plugins,
+            device=str(status.get("device", "cpu")),
+            processes=int(status.get("processes", 1)),
+            deterministic=bool(status.get("deterministic", False)),
+        )
         run_local([job], lambda finished, running: None, 1, int(status.get("threads", 1)))
         found = read_outcome(again)
     if found.status != stored.status:

@@ -94,7 +94,12 @@ def _run(options: argparse.Namespace, stop: "_StopRequest") -> int:
         write_status(options.folder, "failed", _brief(error))
         return 1
     limit = memory_limit(options.memory_gb) if device.type == "cpu" else contextlib.nullcontext()
-    facts = {**describe(device), "source_folder": options.source.name if options.source else ""}
+    facts = {
+        **describe(device),
+        "processes": options.processes,
+        "deterministic": options.deterministic,
+        "source_folder": options.source.name if options.source else "",
+    }
     try:
         with limit, followers(options.processes, _command(options), parallel.local_device(device)):
             load_plugins(options.plugin)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 from finished import KID, a_cell, fail, finish
+from graftbench.bench.rerun import why_not
 from graftbench.bench.rows import read_curves, read_rows
 from graftbench.bench.store import Store
 from graftbench.bench.verification import verify_cells, verify_tables
@@ -132,3 +133,12 @@ def test_tables_that_the_rows_do_not_give_are_found(tmp_path):
     changed = next(path for path in sorted(tmp_path.glob("quality-kid*.md")))
     changed.write_text(changed.read_text().replace("0.", "0.0", 1))
     assert table_problems(rows, pd.DataFrame(), {}, tmp_path) == [f"{changed}: the rows give another table"]
+
+
+def test_a_cell_of_a_gpu_is_run_again_only_if_it_was_deterministic(tmp_path):
+    store = Store(tmp_path, create=True)
+    folder = finish(store, a_cell(), kid=0.5)
+    change(folder / "status.json", device="cuda", deterministic=False)
+    assert "without --deterministic" in why_not(folder)
+    change(folder / "status.json", deterministic=True)
+    assert "without --deterministic" not in why_not(folder)
