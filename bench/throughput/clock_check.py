@@ -1,8 +1,7 @@
-"""Does the training clock count training alone? The same training with two and with twenty evaluations, in turns."""
+"""Does the training clock count training alone? What an evaluation leaves behind in the steps after it."""
 
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
@@ -10,28 +9,37 @@ import torch
 
 from ..backbones import make_backbone
 from ..cell import Cell
-from ..experiment import run_cell
+from ..checkpoint import save_checkpoint
+from ..experiment import build_evaluator, build_training, evaluation_fakes, total_steps
 
 FEW, MANY = 2, 20
-"""Evaluations of the two runs of a pair: at the start, and at equal distances up to the end."""
+"""Evaluations of two trainings whose reported seconds should be the same."""
+PERIOD = 16
+"""Steps looked at after an evaluation: whole periods of every lazy regulariser."""
 EXTRACTOR = "efficientnet-lite0-64"
 IMAGES = 200
 """Fakes, and real images, of an evaluation."""
 
 
 @dataclass(frozen=True)
-class Pair:
-    """Reported training seconds and seconds of the whole run, with few evaluations and with many."""
+class Trace:
+    """What evaluations leave in the training seconds of a run."""
 
-    few: float
-    many: float
-    few_wall: float
-    many_wall: float
+    added: list[float]
+    """Seconds that the clock counts more for the steps after an evaluation, by evaluation."""
+    step_seconds: float
+    steps: int
+    """Of the whole training."""
 
     @property
-    def ratio(self) -> float:
-        """1 if the evaluations leave no trace in the training seconds."""
-        return self.many / self.few
+    def seconds(self) -> float:
+        """Of one evaluation: the median, which one disturbance does not move."""
+        return median(self.added)
+
+    @property
+    def change(self) -> float:
+        """Share by which ``MANY`` evaluations instead of ``FEW`` lengthen the reported training seconds."""
+        return (MANY - FEW) * self.seconds / (self.steps * self.step_seconds)
 
 
 def training_cell(backbone: str, resolution: int, width: int | None, kimg: float, batch: int) -> Cell:
@@ -53,34 +61,41 @@ def training_cell(backbone: str, resolution: int, width: int | None, kimg: float
         extractor=EXTRACTOR,
         fakes=IMAGES,
         reals=IMAGES,
-        points=FEW - 1,
+        points=1,
         protocol="held-out",
         precision="float32",
         seed=0,
     )
 
 
-def clock_pairs(cell: Cell, pairs: int, threads: int, device: torch.device) -> Iterator[Pair]:
-    """Runs both of a pair one after the other, in turned order each time; a first run, to warm up, is not counted."""
+def evaluation_trace(cell: Cell, evaluations: int, threads: int, device: torch.device) -> Trace:
+    """Evaluate and keep a checkpoint ``evaluations`` times, as a run does, and look at the clock around it.
+
+    The steps just after are compared with as many that follow: a run beside another one, with more evaluations, would
+    be compared with a machine that has become faster or slower by several percent meanwhile.
+    """
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        _run(cell, device)
-        for number in range(pairs):
-            order = (FEW, MANY) if number % 2 == 0 else (MANY, FEW)
-            ended = {count: _run(replace(cell, points=count - 1), device) for count in order}
-            few, many = ended[FEW], ended[MANY]
-            yield Pair(few["train_seconds"], many["train_seconds"], few["wall_seconds"], many["wall_seconds"])
+        with tempfile.TemporaryDirectory() as scratch:
+            return _trace(cell, evaluations, device, Path(scratch))
     finally:
         torch.set_num_threads(before)
 
 
-def middle(pairs: list[Pair]) -> float:
-    """Median of the pairs' ratios: one disturbed pair does not move it."""
-    return median(pair.ratio for pair in pairs)
-
-
-def _run(cell: Cell, device: torch.device) -> dict:
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        return run_cell(cell, None, folder / "cell", folder / "references", device)
+def _trace(cell: Cell, evaluations: int, device: torch.device, scratch: Path) -> Trace:
+    training = build_training(cell, None, device)
+    evaluator = build_evaluator(cell, training.setup.shots, scratch, device)
+    training.advance(PERIOD)
+    added, usual = [], []
+    for _ in range(evaluations):
+        start = training.seconds
+        evaluator.evaluate(evaluation_fakes(training.strategy, cell, device), full=False)
+        save_checkpoint(scratch, {"training": training.state_dict()})
+        training.advance(training.step + PERIOD)
+        middle = training.seconds
+        training.advance(training.step + PERIOD)
+        later = training.seconds - middle
+        added.append(middle - start - later)
+        usual.append(later / PERIOD)
+    return Trace(added, median(usual), total_steps(cell.kimg, cell.batch))

@@ -9,7 +9,7 @@ from finished import a_cell
 from graftbench.bench import clock as training_clock
 from graftbench.bench import experiment
 from graftbench.bench.metrics.evaluator import Evaluator
-from graftbench.bench.throughput.clock_check import FEW, MANY, Pair, clock_pairs, middle
+from graftbench.bench.throughput.clock_check import Trace, evaluation_trace
 from graftbench.strategies.scratch import Scratch
 
 STEPS, EVALUATION_SECONDS = 20, 50.0
@@ -47,14 +47,12 @@ def test_evaluations_do_not_change_the_reported_training_seconds(clock, tmp_path
 
 def test_the_clock_check_passes_this_clock_and_catches_one_that_counts_evaluations(clock, monkeypatch):
     """``graftbench clock-check`` does the same with a real clock."""
-    pairs = list(clock_pairs(CELL, 2, 1, torch.device("cpu")))
-    assert [pair.ratio for pair in pairs] == [1, 1]
-    assert [pair.many_wall - pair.few_wall for pair in pairs] == [EVALUATION_SECONDS * (MANY - FEW)] * 2
+    trace = evaluation_trace(CELL, 3, 1, torch.device("cpu"))
+    assert trace.added == [0, 0, 0] and trace.step_seconds == 1 and trace.steps == STEPS and trace.change == 0
     monkeypatch.setattr(experiment.Training, "seconds", property(lambda training: clock[0]))
-    clock[0] = 0.0
-    (pair,) = clock_pairs(CELL, 1, 1, torch.device("cpu"))
-    assert pair.ratio > 1.02
+    trace = evaluation_trace(CELL, 2, 1, torch.device("cpu"))
+    assert trace.seconds == EVALUATION_SECONDS and trace.change > 0.02
 
 
-def test_one_disturbed_pair_does_not_decide():
-    assert middle([Pair(1, ratio, 2, 3) for ratio in (0.99, 1.0, 1.01, 1.0, 5.0)]) == 1
+def test_one_disturbed_evaluation_does_not_decide():
+    assert Trace([0.0, 0.01, -0.01, 0.0, 5.0], step_seconds=1, steps=10).change == 0
