@@ -21,6 +21,9 @@ from ..metrics.evaluator import Evaluator
 from ..metrics.fid import distance_between, fit_gaussian
 from ..registries import extractors
 
+SETTLE = 0.5
+"""Seconds before each turn: the other side's threads go on spinning for a while when their work is done."""
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -36,7 +39,7 @@ class Comparison:
 
 
 def compare_fid(
-    n_fake: int = 500, n_real: int = 500, dimension: int = 2048, rounds: int = 3, threads: int = 1
+    n_fake: int = 500, n_real: int = 500, dimension: int = 2048, rounds: int = 5, threads: int = 1
 ) -> Comparison:
     """FID of given features. Both sides may keep what depends on the reference alone."""
     rng = torch.Generator().manual_seed(0)
@@ -67,7 +70,7 @@ class TimmForm(EfficientNetLite0):
         return self.pooled(self.prepare(images).contiguous(memory_format=torch.contiguous_format))
 
 
-def compare_extraction(images: Tensor, rounds: int = 3, threads: int = 1) -> Comparison:
+def compare_extraction(images: Tensor, rounds: int = 5, threads: int = 1) -> Comparison:
     """Features of uint8 images by our form of EfficientNet-Lite0 and by timm's."""
     ours, theirs = extractors.get("efficientnet-lite0-64")("efficientnet-lite0-64"), TimmForm("timm")
     task = f"features of {len(images)} images, EfficientNet-Lite0 at 64 px, beside timm's network"
@@ -81,7 +84,7 @@ def compare_point(
     timm_form: bool = True,
     fakes: int = 500,
     shots: int = 10,
-    rounds: int = 3,
+    rounds: int = 5,
     threads: int = 1,
 ) -> Comparison:
     """A whole evaluation point: generate, extract, measure.
@@ -117,6 +120,7 @@ def _in_turns(
     try:
         for _ in range(rounds):
             for each, taken in zip((ours, theirs), seconds, strict=True):
+                time.sleep(SETTLE)
                 started = clock()
                 each()
                 taken.append(clock() - started)
