@@ -3,7 +3,16 @@
 import itertools
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from ..datasets.pairs import is_pair, parse_pair
 from .errors import UserError
@@ -34,7 +43,18 @@ class Section(BaseModel):
         return value
 
 
+def _as_list(value: Any) -> Any:
+    """A single value stands for a list of one."""
+    return value if isinstance(value, list) else [value]
+
+
+def _as_domain(value: Any) -> Any:
+    """A name alone is that of the domain."""
+    return {"domain": value} if isinstance(value, str) else value
+
+
 Optimisation = Annotated[dict[str, Any], AfterValidator(without_words)]
+Shots = Annotated[list[Annotated[int, Field(gt=0, le=MOST_IMAGES)]], BeforeValidator(_as_list)]
 
 
 class BackboneChoice(Section):
@@ -60,22 +80,15 @@ class SourceChoice(Section):
     model: str | None = None
 
 
+Source = Annotated[SourceChoice, BeforeValidator(_as_domain)]
+
+
 class Target(Section):
     """A target domain; ``source`` and ``shots`` override the matrix's. ``ffhq->babies@10`` says all three."""
 
     domain: str
-    source: SourceChoice | None = None
-    shots: list[Annotated[int, Field(gt=0, le=MOST_IMAGES)]] = []
-
-    @field_validator("source", mode="before")
-    @classmethod
-    def _source_name(cls, value: Any) -> Any:
-        return {"domain": value} if isinstance(value, str) else value
-
-    @field_validator("shots", mode="before")
-    @classmethod
-    def _one_or_many(cls, value: Any) -> Any:
-        return _as_list(value)
+    source: Source | None = None
+    shots: Shots = []
 
 
 class StrategyChoice(Section):
@@ -113,12 +126,12 @@ class Matrix(Section):
 
     name: str
     backbone: BackboneChoice = Field(default_factory=lambda: BackboneChoice.model_validate({}))
-    source: SourceChoice
+    source: Source
     targets: list[Target] = Field(min_length=1)
-    shots: list[Annotated[int, Field(gt=0, le=MOST_IMAGES)]] = Field(min_length=1)
+    shots: Shots = Field(min_length=1)
     seeds: list[Annotated[int, Field(ge=0, le=MOST_SEED)]] = Field(min_length=1)
     strategies: list[StrategyChoice] = Field(min_length=1)
-    augment: list[str] = Field(["none"], min_length=1)
+    augment: Annotated[list[str], BeforeValidator(_as_list)] = Field(["none"], min_length=1)
     optimisation: Optimisation = {}
     tune: Tuning | None = None
     budget: Budget
@@ -147,20 +160,10 @@ class Matrix(Section):
     def _backbone_name(cls, value: Any) -> Any:
         return {"name": value} if isinstance(value, str) else value
 
-    @field_validator("source", mode="before")
-    @classmethod
-    def _source_name(cls, value: Any) -> Any:
-        return {"domain": value} if isinstance(value, str) else value
-
     @field_validator("targets", mode="before")
     @classmethod
     def _target_names(cls, value: Any) -> Any:
         return [_target(item) if isinstance(item, str) else item for item in _as_list(value)]
-
-    @field_validator("shots", "augment", mode="before")
-    @classmethod
-    def _one_or_many(cls, value: Any) -> Any:
-        return _as_list(value)
 
     @field_validator("seeds", mode="before")
     @classmethod
@@ -215,10 +218,6 @@ class Matrix(Section):
                     raise UserError(f"{choice.name}.{param} is an empty list; give a value or a list of values")
             found += [(choice.name, dict(zip(params, point, strict=True))) for point in itertools.product(*grid)]
         return found
-
-
-def _as_list(value: Any) -> Any:
-    return value if isinstance(value, list) else [value]
 
 
 def _target(text: str) -> dict[str, Any]:
