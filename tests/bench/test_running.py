@@ -32,7 +32,7 @@ def test_a_run_stores_each_cell_and_a_second_one_does_nothing(graftbench, matrix
     started = time.monotonic()
     second = graftbench("run", file, "--no-report")
     assert second.returncode == 0 and "nothing to do: all 3 cells" in second.stdout
-    assert time.monotonic() - started < 12, "3 s on an idle machine"
+    assert time.monotonic() - started < 30, "3 s on an idle machine"
 
 
 def test_the_same_seed_gives_identical_rows(graftbench, matrix_file, tmp_path):
