@@ -40,7 +40,6 @@ class Cell:
     seed: int
     compile: bool = False
     """Whether the networks run through ``torch.compile``."""
-    domain_options: dict[str, Any] = field(default_factory=dict)
     tuned: list[str] = field(default_factory=list)
     """The hyper-parameters that a search chose."""
     digest: str = ""

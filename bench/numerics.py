@@ -18,6 +18,18 @@ def autocast(precision: str, device: torch.device) -> Any:
 
 
 @contextlib.contextmanager
+def full_precision(device: torch.device) -> Iterator[None]:
+    """float32 throughout, whatever autocast or TF32 setting surrounds it: what measures must not depend on it."""
+    matmul: Any = torch.backends.cuda.matmul
+    before, matmul.allow_tf32 = matmul.allow_tf32, False
+    try:
+        with torch.autocast(device.type, enabled=False), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+            yield
+    finally:
+        matmul.allow_tf32 = before
+
+
+@contextlib.contextmanager
 def numerical_settings(precision: str, deterministic: bool = False) -> Iterator[None]:
     """Set torch's switches for a run and put them back afterwards.
 

@@ -20,13 +20,6 @@ if TYPE_CHECKING:
     from .backbones import Backbone
 
 
-NO_SETTING = {
-    "batch": "the batch is set by budget: {batch: …}, or that of the source by source: {batch: …}",
-    "discriminator_steps": "each step trains the discriminator once",
-}
-"""Fields of a backbone's defaults that no optimiser reads: setting them would change nothing."""
-
-
 @dataclass
 class Plan:
     """The cells of a matrix, the source models they start from, and what is said about them."""
@@ -101,9 +94,8 @@ def check_optimisation(backbone: "Backbone", settings: dict[str, Any]) -> None:
     """Refuse settings that the backbone's optimisers and regularisers do not have, or of another type."""
     known = [f.name for f in dataclasses.fields(backbone.defaults)]
     for name, value in settings.items():
-        if name not in known or name in NO_SETTING:
-            instead = NO_SETTING.get(name) or nearest(name, set(known) - set(NO_SETTING))
-            raise UserError(f"optimisation has no setting {name!r}; {instead}")
+        if name not in known:
+            raise UserError(f"optimisation has no setting {name!r}; {nearest(name, known)}")
         _check_setting(name, value, typing.get_type_hints(type(backbone.defaults))[name])
 
 

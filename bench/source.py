@@ -14,6 +14,8 @@ from .errors import UserError
 from .files import cache_root, replacing, sha256_of, write_atomically, write_json
 
 SHIPPED = Path(__file__).parent / "sources"
+NEEDED = ("backbone", "resolution", "width", "sha256")
+"""What a spec must say for its weights to be found right and loaded."""
 WEIGHTS, SPEC, CURVE = "source.safetensors", "spec.json", "curve.jsonl"
 
 
@@ -124,10 +126,14 @@ def source_sha256(folder: Path) -> str:
 
 
 def read_spec(folder: Path) -> dict[str, Any]:
+    """An artefact's spec. Raises ``UserError`` if it is missing or damaged."""
     try:
-        return json.loads((folder / SPEC).read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError) as error:
+        spec = json.loads((folder / SPEC).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
         raise UserError(f"{folder}: not a source artefact, {SPEC} cannot be read ({error})") from error
+    if lacking := [name for name in NEEDED if not isinstance(spec, dict) or name not in spec]:
+        raise UserError(f"{folder}: not a source artefact, {SPEC} has no {', '.join(lacking)}")
+    return spec
 
 
 def load_source(folder: Path) -> Source:

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from .downloads import Report, no_report
 
@@ -37,7 +37,6 @@ class Domain(ABC):
 
     name: str
     about: About
-    channels: ClassVar[int] = 3
     option: str = ""
     """What may follow a colon in its name, for messages (``CLASS``, ``PATH``); empty where nothing may."""
     resize: object = "none"
@@ -50,6 +49,11 @@ class Domain(ABC):
     @abstractmethod
     def images(self, split: Split, resolution: int, indices: list[int] | None = None) -> "Tensor":
         """The images of a split, or those at ``indices`` of it, at a resolution in pixels."""
+
+    @property
+    def identity(self) -> str:
+        """What the draw of shots depends on: the name, but not where on a machine the images lie."""
+        return self.name
 
     def classes(self, split: Split) -> "Tensor | None":
         """Class label of each image of a split (int64, N), where the domain has classes; shots are stratified by it."""

@@ -1,5 +1,6 @@
 """The user's own images."""
 
+import hashlib
 import logging
 from functools import cached_property
 from pathlib import Path
@@ -56,6 +57,12 @@ class Folder(ImageSet):
 
     def present(self) -> bool:
         return self.path.expanduser().exists()
+
+    @property
+    def identity(self) -> str:
+        """Of the images, so that a folder gives the same shots wherever it lies and however its path is written."""
+        contents = sorted(self.survey.hashes[i] for i in self.kept)
+        return "folder " + hashlib.sha256("\n".join(contents).encode()).hexdigest()
 
     def collection(self) -> Collection:
         return list_images(self.path, self.resize.background)

@@ -16,7 +16,8 @@ def under_protocol(domain: Domain, protocol: Protocol) -> Domain:
     """The domain as a protocol uses it.
 
     ``held-out`` is the domain itself. Under ``literature`` the shots are drawn from all images, and all images are
-    the reference, the shots included, as few-shot papers do: for comparison with published numbers only.
+    the reference, the shots included, as few-shot papers do: for comparison with published numbers only. The best
+    checkpoint is then chosen on that same reference.
     """
     return _Literature(domain) if protocol == "literature" else domain
 
@@ -24,8 +25,7 @@ def under_protocol(domain: Domain, protocol: Protocol) -> Domain:
 def evaluation_images(domain: Domain, split: Split, protocol: Protocol, resolution: int, limit: int) -> "Tensor":
     """Real images to score against, uint8, at most ``limit``: of ``split`` when held out, else of all images."""
     asked = under_protocol(domain, protocol)
-    part: Split = "reference" if protocol == "literature" else split
-    return asked.images(part, resolution, list(range(min(limit, asked.sizes()[part]))))
+    return asked.images(split, resolution, list(range(min(limit, asked.sizes()[split]))))
 
 
 def reportable(domain: Domain) -> str:
@@ -46,7 +46,7 @@ def reportable(domain: Domain) -> str:
 
 
 class _Literature(Domain):
-    """A domain whose every image may be a shot and is in the reference."""
+    """A domain whose every split is all images."""
 
     def __init__(self, domain: Domain):
         self.name = domain.name
@@ -55,26 +55,33 @@ class _Literature(Domain):
         self._domain = domain
 
     def sizes(self) -> dict[Split, int]:
-        sizes = self._domain.sizes()
-        total = sum(sizes.values())
-        return {"shots": total, "validation": sizes["validation"], "reference": total}
+        return dict.fromkeys(SPLITS, sum(self._domain.sizes().values()))
 
     def images(self, split: Split, resolution: int, indices: list[int] | None = None) -> "Tensor":
-        if split == "validation":
-            return self._domain.images(split, resolution, indices)
         import torch
 
-        everything = torch.cat([self._domain.images(part, resolution) for part in SPLITS])
-        return everything if indices is None else everything[indices]
+        if indices is None:
+            return torch.cat([self._domain.images(part, resolution) for part in SPLITS])
+        wanted = torch.tensor(indices, dtype=torch.int64)
+        images = torch.empty(len(wanted), 3, resolution, resolution, dtype=torch.uint8)
+        start = 0
+        for part, size in self._domain.sizes().items():
+            here = (wanted >= start) & (wanted < start + size)
+            if here.any():  # else nothing of this split is decoded
+                images[here] = self._domain.images(part, resolution, (wanted[here] - start).tolist())
+            start += size
+        return images
 
     def classes(self, split: Split) -> "Tensor | None":
-        if split == "validation":
-            return self._domain.classes(split)
         import torch
 
         labels = [self._domain.classes(part) for part in SPLITS]
         known = [label for label in labels if label is not None]
         return torch.cat(known) if len(known) == len(labels) else None
+
+    @property
+    def identity(self) -> str:
+        return self._domain.identity
 
     def present(self) -> bool:
         return self._domain.present()

@@ -22,7 +22,7 @@ def draw_shots(domain: Domain, count: int, repetition: int) -> list[int]:
     available = domain.sizes()["shots"]
     if count > available:
         raise UserError(f"domain {domain.name!r} has {available} images to draw shots from, {count} were asked for")
-    rng = torch.Generator().manual_seed(seed_for("shots", domain.name, count, repetition))
+    rng = torch.Generator().manual_seed(seed_for("shots", domain.identity, count, repetition))
     order = torch.randperm(available, generator=rng)
     classes = domain.classes("shots")
     return sorted((order if classes is None else _by_turns(order, classes))[:count].tolist())

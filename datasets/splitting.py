@@ -33,7 +33,10 @@ def split(
     classes: Sequence[str] | None = None,
     published_test: Sequence[bool] | None = None,
 ) -> dict[Split, list[int]]:
-    """Positions of each split, each in the collection's order, in the same proportions for each class.
+    """Positions of each split, in the same proportions for each class.
+
+    They are in the order of the contents' hashes: the first so many images of a split are then a random sample of it,
+    where a collection's order would be that of its classes or of the moments when its pictures were taken.
 
     40 % shots, 20 % validation (5,000 at most) and the rest reference. Where the publisher has a test part, that is
     the reference, and only the rest is divided: 80 % shots, the others validation. Each class is divided by itself,
@@ -58,7 +61,7 @@ def split(
     dealt["validation"] = list(set(dealt["validation"]) - set(surplus))
     dealt["shots" if test else "reference"] += surplus
     dealt["reference"] += test
-    return {name: sorted(members) for name, members in dealt.items()}
+    return {name: sorted(members, key=hashes.__getitem__) for name, members in dealt.items()}
 
 
 def _groups(positions: Sequence[int], classes: Sequence[str] | None) -> list[list[int]]:

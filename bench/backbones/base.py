@@ -82,14 +82,12 @@ class AdversarialDefaults:
     generator_lr: float
     discriminator_lr: float
     betas: tuple[float, float]
-    batch: int
     r1_gamma: float
     """Weight of the gradient penalty (gamma / 2) E|grad D(x)|^2 on reals; 0 switches it off."""
     r1_every: int
     """Lazy regularisation: the penalty is taken each n-th step and scaled by n."""
     ema_half_life_kimg: float
     """Half-life of the generator's moving average, in thousand images shown."""
-    discriminator_steps: int = 1
     path_length_weight: float = 0.0
     path_length_every: int = 4
 

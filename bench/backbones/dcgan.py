@@ -29,7 +29,6 @@ class DCGAN(Backbone):
         generator_lr=1e-3,
         discriminator_lr=1e-3,
         betas=(0.0, 0.99),
-        batch=64,
         r1_gamma=1.0,
         r1_every=8,
         ema_half_life_kimg=2.0,

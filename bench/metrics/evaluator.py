@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..errors import UserError
+from ..numerics import full_precision
 from ..seeds import seed_for
 from . import fid, kid, prdc
 from .cache import cached_tensor
@@ -21,6 +22,8 @@ from .memorisation import authenticity, nearest_shot_ratio
 
 SMALLEST_SET = prdc.DENSITY_NEIGHBOURS + 1
 FLOOR_DRAWS = 4
+FLOOR_VERSION = 1
+"""Raise it when FID, KID or the draw change their numbers: kept floors are then computed again."""
 
 
 class Evaluator:
@@ -64,6 +67,10 @@ class Evaluator:
         ``full=False`` gives the cheap set for the points of a curve: kid, kid_se, fid, d1_d2 and validation_kid.
         Raises ``UserError`` for another size or number than announced, and for features that are NaN.
         """
+        with full_precision(self.extractor.device):
+            return self._measured(fakes, full)
+
+    def _measured(self, fakes: Tensor, full: bool) -> dict[str, float]:
         fake = self._fitted(fakes)
         value, error = kid.distance_between(self.reference.kernel, fake.kernel)
         found = {"kid": value, "kid_se": error, "fid": fid.distance_between(self.reference.gaussian, fake.gaussian)}
@@ -108,7 +115,7 @@ class Evaluator:
                 values.append([kid.kernel_distance(real, fake)[0], fid.frechet_distance(real, fake)])
             return torch.tensor(values, dtype=torch.float64).mean(0)
 
-        key = f"floor {_hash(pool)} {n_real} {n_fake} {FLOOR_DRAWS}"
+        key = f"floor v{FLOOR_VERSION} {_hash(pool)} {n_real} {n_fake} {FLOOR_DRAWS}"
         kid_floor, fid_floor = cached_tensor(self.cache_dir, key, draw).tolist()
         return {"kid": kid_floor, "fid": fid_floor}
 

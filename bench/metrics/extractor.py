@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..errors import UserError
+from ..numerics import full_precision
 
 
 class FeatureExtractor(ABC):
@@ -43,13 +44,21 @@ class FeatureExtractor(ABC):
                 f"{self.name} takes uint8 images, N x 3 x R x R with N > 0; "
                 f"got {images.dtype} of shape {list(images.shape)}"
             )
-        with (
-            torch.inference_mode(),
-            torch.autocast(self.device.type, enabled=False),
-            torch.backends.cudnn.flags(enabled=True, allow_tf32=False),
-        ):
+        with torch.inference_mode(), full_precision(self.device):
             parts = [self.features(batch.to(self.device)).float() for batch in images.split(self.batch)]
         return torch.cat(parts).clone()
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The tensors of a weights file by name. Raises ``UserError`` if it holds anything else; unpickles nothing else."""
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # whatever an unsuitable file raises: pickle, zip and end-of-file errors
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise UserError(f"{path} holds no weights: {reason}") from error
+    if not isinstance(found, dict) or not all(isinstance(each, Tensor) for each in found.values()):
+        raise UserError(f"{path} holds no weights: {type(found).__name__} instead of tensors by name")
+    return found
 
 
 class ExtractorFactory(Protocol):

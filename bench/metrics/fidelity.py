@@ -23,7 +23,7 @@ from torch_fidelity.metric_prc import prc_features_to_metric
 
 from ..errors import UserError
 from ..registries import extractors
-from .extractor import ExtractorFactory, FeatureExtractor
+from .extractor import ExtractorFactory, FeatureExtractor, read_weights
 
 
 @dataclass(frozen=True)
@@ -101,19 +101,19 @@ class FidelityExtractor(FeatureExtractor):
 
     def _load(self) -> torch.nn.Module:
         kind, _, _ = self.name.partition("-")
-        if kind == "dinov2":
-            # It accepts no path; with code and weights both in torch's cache it loads them from there.
-            return torch_fidelity.FeatureExtractorDinoV2(self.name, [self.layer])
         maker: Any = {
             "inception": torch_fidelity.FeatureExtractorInceptionV3,
             "vgg16": torch_fidelity.FeatureExtractorVGG16,
             "clip": torch_fidelity.FeatureExtractorCLIP,
+            "dinov2": torch_fidelity.FeatureExtractorDinoV2,
         }[kind]
+        # DINOv2 accepts no path; with code and weights both in torch's cache it loads them from there.
+        path = {} if kind == "dinov2" else {"feature_extractor_weights_path": str(self.weights)}
+        if kind != "clip":  # which is a TorchScript archive
+            # torch-fidelity unpickles the file without restriction, so it is first read with the restriction.
+            read_weights(self.weights)
         try:
-            if kind != "clip":
-                # torch-fidelity unpickles the file without restriction, so it is first read with the restriction.
-                torch.load(self.weights, map_location="cpu", weights_only=True)
-            return maker(self.name, [self.layer], feature_extractor_weights_path=str(self.weights))
+            return maker(self.name, [self.layer], **path)
         except Exception as error:  # whatever an unsuitable file raises: pickle, zip, JIT and state-dict errors
             reason = str(error).strip().partition("\n")[0]
             raise UserError(f"{self.weights} does not hold the weights of {self.name}: {reason}") from error
@@ -136,7 +136,9 @@ def find_weights(name: str, given: Path | None = None) -> Path:
     Raises ``UserError`` that says which file is missing, where to get it and where to put it.
     """
     origin = LPIPS if name == "lpips" else ORIGINS[name]
-    if given is not None and not name.startswith("dinov2"):
+    if given is not None:
+        if name.startswith("dinov2"):
+            raise UserError(f"{name} takes no path of its weights: put {origin.file} into torch's cache instead")
         if not given.is_file():
             raise UserError(f"{given}: no such file (weights of {name}, from {origin.url})")
         return given

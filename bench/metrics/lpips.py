@@ -1,7 +1,7 @@
 """LPIPS (Zhang et al., CVPR 2018): how different two images look, from the layers of VGG-16.
 
-torch-fidelity's network and weights files, agreeing with it (a test holds them together), but each image passes the
-network once and not once per pair. The weights are looked for where those of the extractors are; nothing is downloaded.
+torch-fidelity's network and weights files, agreeing with it (a test holds them together), but an image passes the
+network once for each block of others and not for each other image. The weights are looked for where those of the extractors are; nothing is downloaded.
 """
 
 from collections.abc import Iterator
@@ -12,6 +12,8 @@ import torchvision
 from torch import Tensor
 
 from ..errors import UserError
+from ..numerics import full_precision
+from .extractor import read_weights
 from .fidelity import find_weights
 
 SLICES = ((0, 4), (4, 9), (9, 16), (16, 23), (23, 30))
@@ -34,7 +36,7 @@ class Lpips:
         self.device = torch.device(device)
         network = torchvision.models.vgg16(weights=None, init_weights=False)
         self.weights = find_weights("vgg16", vgg), find_weights("lpips", lpips)
-        found = [_read(path) for path in self.weights]
+        found = [read_weights(path) for path in self.weights]
         try:
             network.load_state_dict(found[0])
             layers = [found[1][f"lin{index}.model.1.weight"].flatten() for index in range(len(SLICES))]
@@ -48,11 +50,7 @@ class Lpips:
 
     def distances(self, images: Tensor, others: Tensor) -> Tensor:
         """All pairs, float64, N x M on the CPU."""
-        with (
-            torch.inference_mode(),
-            torch.autocast(self.device.type, enabled=False),
-            torch.backends.cudnn.flags(enabled=True, allow_tf32=False),
-        ):
+        with torch.inference_mode(), full_precision(self.device):
             rows = [
                 torch.cat([self._block(block, other) for other in others.split(BLOCK)], 1)
                 for block in images.split(BLOCK)
@@ -92,11 +90,3 @@ def lpips_obstacle() -> str:
     except UserError as error:
         return str(error)
     return ""
-
-
-def _read(path: Path) -> dict[str, Tensor]:
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # whatever an unsuitable file raises: pickle, zip and end-of-file errors
-        reason = str(error).strip().partition("\n")[0]
-        raise UserError(f"{path} holds no weights: {reason}") from error

@@ -12,6 +12,7 @@ from .checks import check_features, check_set
 
 PRECISION_NEIGHBOURS = 3
 DENSITY_NEIGHBOURS = 5
+BOTH = PRECISION_NEIGHBOURS, DENSITY_NEIGHBOURS
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Balls:
     radii: dict[int, Tensor]
 
 
-def fit_balls(features: Tensor, side: str = "real", neighbours: tuple[int, ...] = (3, 5)) -> Balls:
+def fit_balls(features: Tensor, side: str = "real", neighbours: tuple[int, ...] = BOTH) -> Balls:
     """Of features n x d with more images than neighbours (a reference's are made once)."""
     check_set("precision, recall, density and coverage", side, features, at_least=max(neighbours) + 1)
     distances = torch.cdist(features, features)

@@ -46,13 +46,12 @@ class Canvas:
         """Share of each pixel that lies inside the shape (the edge taken as straight within a pixel)."""
         return (distance * self.sharpness).neg_().add_(0.5).clamp_(0, 1)
 
-    def fill(self, distance: Tensor, colour: Tensor, opacity: Tensor | None = None) -> Tensor:
-        """Draw a shape behind everything drawn so far; returns its coverage. Colour N x 3, opacity N, in [0, 1]."""
+    def fill(self, distance: Tensor, colour: Tensor, opacity: Tensor | None = None) -> None:
+        """Draw a shape behind everything drawn so far. Colour N x 3, opacity N, in [0, 1]."""
         alpha = self.coverage(distance)
         if opacity is not None:
             alpha = alpha * opacity[:, None]
         self.tint(alpha, colour)
-        return alpha
 
     def shade(self, distance: Tensor, colour: Tensor, opacity: Tensor | float) -> None:
         """Draw a shape that has no edge of its own: a shadow or a light on another shape."""

@@ -29,7 +29,7 @@ class PencilCanvas(Canvas):
         super().__init__(len(factors["pressure"]), resolution)
         self.factors = factors
 
-    def fill(self, distance: Tensor, colour: Tensor, opacity: Tensor | None = None) -> Tensor:
+    def fill(self, distance: Tensor, colour: Tensor, opacity: Tensor | None = None) -> None:
         outer, inner = self.coverage(distance - self.outline), self.coverage(distance + self.outline)
         if opacity is not None:
             outer, inner = outer * opacity[:, None], inner * opacity[:, None]
@@ -38,7 +38,6 @@ class PencilCanvas(Canvas):
         self.through -= edge + body
         self._lay(edge, torch.full_like(colour[:, 0], 0.95), torch.zeros_like(colour[:, 0]))
         self._lay(body, torch.zeros_like(colour[:, 0]), _darkness(colour))
-        return outer
 
     def tint(self, alpha: Tensor, colour: Tensor) -> None:
         weight = alpha * self.through

@@ -46,6 +46,20 @@ def test_a_shipped_source_scores_what_its_curve_ends_with(folder):
     assert evaluator.evaluate(fakes, full=False)[KID] == pytest.approx(shipped_curve(folder)[-1][KID], rel=0.01)
 
 
+@pytest.mark.parametrize(
+    ("spec", "says"),
+    [
+        ("{", "spec.json cannot be read"),
+        ("[]", "spec.json has no backbone"),
+        ('{"backbone": 1}', "no resolution, width"),
+    ],
+)
+def test_a_damaged_spec_is_one_line(tmp_path, spec, says):
+    (tmp_path / "spec.json").write_text(spec)
+    with pytest.raises(UserError, match=says):
+        load_source(tmp_path)
+
+
 @pytest.mark.slow
 def test_a_short_pretraining_improves_as_the_shipped_curve_does(tmp_path):
     """The shipped curve falls from its start to its first point at 30 kimg; 15 kimg must be on the way."""

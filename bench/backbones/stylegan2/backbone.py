@@ -26,7 +26,6 @@ class StyleGAN2(Backbone):
         generator_lr=2e-3,
         discriminator_lr=2e-3,
         betas=(0.0, 0.99),
-        batch=16,
         r1_gamma=10.0,
         r1_every=16,
         ema_half_life_kimg=10.0,
