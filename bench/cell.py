@@ -40,6 +40,8 @@ class Cell:
     seed: int
     compile: bool = False
     """Whether the networks run through ``torch.compile``."""
+    data: str = ""
+    """What the images of source and target are, where their names do not say it (the user's own folders)."""
     tuned: list[str] = field(default_factory=list)
     """The hyper-parameters that a search chose."""
     digest: str = ""

@@ -24,7 +24,7 @@ from . import parallel
 from .augment import make_augmentation
 from .backbones import make_backbone
 from .cell import Cell
-from .checkpoint import load_checkpoint, remove_checkpoints, save_checkpoint
+from .checkpoint import load_checkpoint, save_checkpoint
 from .errors import UserError
 from .files import cache_root, replacing, write_atomically, write_json
 from .interpolation import interpolate
@@ -32,7 +32,7 @@ from .metrics.evaluator import Evaluator
 from .metrics.lpips import find_lpips
 from .numerics import autocast, numerical_settings
 from .pictures import reference_grid, write_grid
-from .registries import extractors, strategies
+from .registries import backbones, extractors, strategies
 from .seeds import seed_for
 from .source import Source, load_source
 from .train import Diverged, Training
@@ -63,20 +63,23 @@ def run_cell(
 
     ``source`` is the folder of the source artefact, ``references`` where grids of real images are kept. Raises
     ``Diverged`` when the training does (what was measured until then is in ``curve.jsonl``), and ``Interrupted``
-    soon after ``asked_to_stop`` says so, with a checkpoint written. Of several processes that train it together, the
-    first measures and writes, and the others return nothing.
+    soon after ``asked_to_stop`` says so, with a checkpoint written; the last one stays, for whoever records how the
+    cell ended to remove. Of several processes that train it together, the first measures and writes, and the others
+    return nothing.
     """
     started = time.perf_counter()
     with _own_random_state(device), numerical_settings(cell.precision, deterministic):
         training = build_training(cell, source, device)
-        evaluator = build_evaluator(cell, training.setup.shots, references, device)
+        evaluator = build_evaluator(cell, training.setup.shots, references, device) if parallel.rank() == 0 else None
         curve, earlier = _resume(training, folder)
         parallel.wait()  # all must have read the same checkpoint before the first process writes the next
+        fakes = None
         for point in range(len(curve), _points(cell, training.strategy) + 1):
             until = round(training.setup.steps * point / cell.points)
             keep = functools.partial(_keep, folder, training, curve, lambda: earlier + time.perf_counter() - started)
             losses = _advance(training, until, keep, asked_to_stop, checkpoint_seconds)
-            if parallel.rank() > 0:
+            training.require_finite()
+            if evaluator is None:
                 parallel.wait()
                 continue
             fakes = evaluation_fakes(training.strategy, cell, device)
@@ -89,6 +92,8 @@ def run_cell(
             log.info("%.2f kimg, %.1f s: %s", training.kimg, training.seconds, _brief(measured))
         if parallel.rank() > 0:
             return {}
+        if fakes is None:  # killed after the last point
+            fakes = evaluation_fakes(training.strategy, cell, device)
         final = _final(cell, training, curve)
         final["wall_seconds"] = earlier + time.perf_counter() - started
         final["resize"] = str(open_domain(cell.target).resize)
@@ -99,7 +104,6 @@ def run_cell(
         with replacing(folder / "generator.safetensors") as temporary:
             save_file(_contiguous(training.strategy.networks()["generator"].state_dict()), temporary)
         write_json(folder / "final.json", final)
-        remove_checkpoints(folder)
     return final
 
 
@@ -134,8 +138,10 @@ def _require_divisible(cell: Cell, strategy: Strategy) -> None:
     count = parallel.processes()
     if count > 1 and not (isinstance(strategy, AdversarialStrategy) or not strategy.trains):
         raise UserError(f"{cell.strategy!r} does not share the adversarial update; run it with --processes 1")
-    if cell.batch % count:
-        raise UserError(f"a batch of {cell.batch} does not divide into {count} processes")
+    together = backbones.get(cell.backbone).images_seen_together if count > 1 else 1
+    if cell.batch % (count * together):
+        groups = f" of groups of {together} images" if together > 1 else ""
+        raise UserError(f"a batch of {cell.batch} does not divide into {count} equal parts{groups}, one a process")
 
 
 def build_evaluator(cell: Cell, shots: Tensor, references: Path, device: torch.device) -> Evaluator:
@@ -183,31 +189,37 @@ def _source_loader(strategy: Strategy, source: Path | None) -> Callable[[], Sour
 def _advance(
     training: Training, until: int, keep: Callable[[], None], asked_to_stop: Callable[[], bool], spacing: float
 ) -> dict[str, float]:
-    """Train up to step ``until``, with a checkpoint every ``spacing`` seconds of training and when asked to stop."""
-    losses: dict[str, float] = {}
+    """Train up to step ``until``, with a checkpoint every ``spacing`` seconds of training and when asked to stop.
+
+    Returns the last losses.
+    """
     saved = training.seconds
     while training.step < until:
-        losses = training.advance(min(until, training.step + STEPS_BETWEEN_LOOKS))
+        training.advance(min(until, training.step + STEPS_BETWEEN_LOOKS))
         stop = parallel.any_of(asked_to_stop())
         if stop or (training.seconds - saved > spacing and training.step < until):
             keep()
             saved = training.seconds
         if stop:
             raise Interrupted(f"stopped at step {training.step}")
-    return losses
+    return training.losses
 
 
 def _keep(folder: Path, training: Training, curve: list[dict[str, Any]], wall: Callable[[], float]) -> None:
     """Write a checkpoint of everything that an exact resume needs."""
     if parallel.rank() > 0:
         return
-    save_checkpoint(folder, {"training": training.state_dict(), "curve": curve, "wall": wall()})
+    kind = training.setup.device.type
+    save_checkpoint(folder, {"training": training.state_dict(), "curve": curve, "wall": wall(), "device": kind})
 
 
 def _resume(training: Training, folder: Path) -> tuple[list[dict[str, Any]], float]:
     """Continue from the folder's checkpoint if it has one: the curve so far and the seconds already spent."""
     state = load_checkpoint(folder)
     if state is None:
+        return [], 0.0
+    if state["device"] != training.setup.device.type:
+        log.warning("the checkpoint was made on %s, whose random numbers are others: starting again", state["device"])
         return [], 0.0
     training.load_state_dict(state["training"])
     log.info("resumed at step %d", training.step)

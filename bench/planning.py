@@ -27,6 +27,8 @@ class Plan:
     cells: list[Cell] = field(default_factory=list)
     sources: dict[str, Path] = field(default_factory=dict)
     """Folder of the source artefact by cell key."""
+    images: dict[str, str] = field(default_factory=dict)
+    """By target: what its images and the source's are, where these are the user's own."""
     to_pretrain: list[SourceSpec] = field(default_factory=list)
     """Source models that are neither shipped nor cached; cells that need them are not in ``cells`` yet."""
     waiting: int = 0
@@ -48,7 +50,10 @@ def plan_matrix(matrix: Matrix) -> Plan:
         open_domain(matrix.source_of(target).domain)
         check_optimisation(backbone, matrix.source_of(target).optimisation)
         _check_sizes(matrix, target)
-    plan = Plan()
+    plan = Plan(notes=_notes_on_references(matrix))
+    for target in matrix.targets:
+        images = [open_domain(name) for name in (matrix.source_of(target).domain, target.domain)]
+        plan.images[target.domain] = " ".join(each.identity for each in images if each.identity != each.name)
     for name, params in matrix.variants():
         kind = strategies.get(name)
         for augment in _augmentations(matrix, name, kind, plan):
@@ -60,6 +65,21 @@ def plan_matrix(matrix: Matrix) -> Plan:
     if len(set(keys)) != len(keys):
         raise UserError("the matrix names the same cell twice; remove the repeated strategy, target, shots or seed")
     return plan
+
+
+def _notes_on_references(matrix: Matrix) -> list[str]:
+    """Where a comparison with published numbers, which use all images, would use a part of them."""
+    from ..datasets import open_domain
+
+    if matrix.evaluation.protocol == "held-out":
+        return []
+    sizes = {target.domain: sum(open_domain(target.domain).sizes().values()) for target in matrix.targets}
+    return [
+        f"{name}: compared with {matrix.evaluation.reals} of its {count} images; for published numbers set "
+        f"evaluation: {{reals: {count}}}"
+        for name, count in sizes.items()
+        if count > matrix.evaluation.reals
+    ]
 
 
 def _check_sizes(matrix: Matrix, target: Target) -> None:
@@ -178,6 +198,7 @@ def _add_cells(matrix: Matrix, plan: Plan, kind: Any, name: str, params: dict, a
                 protocol=matrix.evaluation.protocol,
                 precision=matrix.precision,
                 compile=matrix.compile,
+                data=plan.images[target.domain],
                 seed=seed,
             ).with_digest()
             plan.cells.append(cell)

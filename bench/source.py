@@ -91,7 +91,7 @@ def load_exactly(network: nn.Module, state: dict[str, Tensor], role: str) -> Non
 def find_source(spec: SourceSpec) -> Path | None:
     """The artefact's folder if it is shipped or cached, else None."""
     for root in (SHIPPED, cache_root() / "sources"):
-        if (root / spec.name / WEIGHTS).is_file():
+        if (root / spec.name / SPEC).is_file():  # which is written last
             return root / spec.name
     return None
 

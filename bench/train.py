@@ -26,6 +26,8 @@ class Training:
         self.strategy = strategy
         self.setup = setup
         self.step = 0
+        self.losses: dict[str, float] = {}
+        """Of the last step, by the names of the columns."""
         self.clock = Clock(setup.device)
         self.order = torch.Generator(setup.device).manual_seed(setup.seed("data-order"))
         torch.manual_seed(setup.seed("global"))
@@ -41,8 +43,8 @@ class Training:
     def kimg(self) -> float:
         return self.step * self.setup.batch / 1000
 
-    def advance(self, until: int) -> dict[str, float]:
-        """Train up to step ``until``; returns the last losses. Raises ``Diverged`` when one is not finite.
+    def advance(self, until: int) -> None:
+        """Train up to step ``until``. Raises ``Diverged`` when the last losses are not finite.
 
         The losses are looked at once, at the end: a look synchronises the device.
         """
@@ -55,7 +57,14 @@ class Training:
         if not all(map(math.isfinite, found.values())):
             values = ", ".join(f"{name} {value:g}" for name, value in found.items())
             raise Diverged(f"a loss is not finite at step {self.step}: {values}")
-        return {f"loss_{name}": value for name, value in found.items()}
+        if found:
+            self.losses = {f"loss_{name}": value for name, value in found.items()}
+
+    def require_finite(self) -> None:
+        """Raise ``Diverged`` if a weight is not finite: an update may spoil it whose loss was still a number."""
+        for role, network in self.strategy.networks().items():
+            if not all(bool(tensor.isfinite().all()) for tensor in network.state_dict().values()):
+                raise Diverged(f"a weight of the {role} is not finite at step {self.step}")
 
     def batch(self) -> Tensor:
         shots = self.setup.shots
@@ -67,6 +76,7 @@ class Training:
             "strategy": self.strategy.state_dict(),
             "step": self.step,
             "seconds": self.seconds,
+            "losses": self.losses,
             "order": self.order.get_state(),
             "global": torch.get_rng_state(),
         }
@@ -76,7 +86,7 @@ class Training:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.strategy.load_state_dict(state["strategy"])
-        self.step, self.clock.seconds = state["step"], state["seconds"]
+        self.step, self.clock.seconds, self.losses = state["step"], state["seconds"], state["losses"]
         self.order.set_state(state["order"])
         torch.set_rng_state(state["global"])
         if self.setup.device.type == "cuda":

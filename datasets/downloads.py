@@ -60,11 +60,8 @@ def download(url: str, path: Path, report: Report = no_report, hint: str = "", p
                 _transfer(direct_link(url), partial, path.name, report, hint, patience)
                 break
             except _Interrupted as error:
-                kept = partial.stat().st_size if partial.exists() else 0
                 if not left:
-                    raise UserError(
-                        f"{url}: {error}; {kept:,} bytes are kept, the same command goes on from there{_and(hint)}"
-                    ) from error
+                    raise UserError(f"{url}: {error}; {_kept(partial)}{_and(hint)}") from error
                 log.warning("%s: %s; trying again", url, error)
                 time.sleep(PAUSE)
         _tag(partial).unlink(missing_ok=True)
@@ -91,7 +88,9 @@ def _transfer(
             raise UserError(f"{url}: the server sends {what}{_and(hint)}")
         return _transfer(confirmed, partial, name, report, hint, patience, asked=True)
     except urllib.error.HTTPError as error:
-        if error.code == 416:  # the file has become shorter than what is here
+        if error.code == 416:  # there is nothing after what is here
+            if error.headers.get("Content-Range") == f"bytes */{done}":
+                return report(name, done, done)
             partial.unlink(missing_ok=True)
             raise _Interrupted("the file on the server has changed") from error
         if error.code == 429 or error.code >= 500:
@@ -110,8 +109,10 @@ def _receive(
         done = 0  # the server sends all of it, or the file has changed
     length = answer.headers.get("Content-Length")
     total = done + int(length) if length else None
-    tag = answer.headers.get("ETag") or answer.headers.get("Last-Modified") or ""
-    _tag(partial).write_text("" if tag.startswith("W/") else tag)
+    tag = answer.headers.get("ETag") or ""
+    if not tag or tag.startswith("W/"):  # a weak tag does not say that the bytes are equal
+        tag = answer.headers.get("Last-Modified") or ""
+    _tag(partial).write_text(tag)
     with partial.open("ab" if done else "wb") as file:
         since, then = time.monotonic(), done
         while chunk := answer.read1(1 << 18):
@@ -149,8 +150,18 @@ def check_file(path: Path, sha256: str = "", name: str = "", thorough: bool = Fa
         expected = sha256 or known.get("sha256", found)
         if found != expected:
             whose = "stated for it" if sha256 else f"recorded when it was first fetched (in {lock})"
-            raise UserError(f"{path}: SHA-256 is {found}, not {expected} {whose}; delete the file and fetch it again")
+            other = "" if sha256 else f", or take {name!r} out of that list if the publisher has changed it"
+            raise UserError(
+                f"{path}: SHA-256 is {found}, not {expected} {whose}; delete the file and fetch it again{other}"
+            )
         write_json(lock, records | {name: {"sha256": found, **now}})
+
+
+def _kept(partial: Path) -> str:
+    """What the next call can go on from."""
+    if not partial.exists() or not _tag(partial).exists() or not _tag(partial).read_text():
+        return "the server names no version of the file, so that the next try starts again"
+    return f"{partial.stat().st_size:,} bytes are kept, the same command goes on from there"
 
 
 def _tag(partial: Path) -> Path:

@@ -101,6 +101,8 @@ class Backbone(ABC):
 
     resolutions: ClassVar[tuple[int, ...]]
     defaults: ClassVar[AdversarialDefaults]
+    images_seen_together: ClassVar[int] = 1
+    """Size of the groups in which the discriminator compares images: a process must get whole groups of a batch."""
 
     @abstractmethod
     def make_generator(self) -> Generator:

@@ -1,5 +1,6 @@
 """What a feature extractor is: images to feature vectors, with everything that changes the numbers in its identity."""
 
+import pickle
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import ClassVar, Protocol
@@ -54,8 +55,9 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # whatever an unsuitable file raises: pickle, zip and end-of-file errors
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise UserError(f"{path} holds no weights: {reason}") from error
+        unsafe = isinstance(error, pickle.UnpicklingError)
+        reason = "more than tensors, which is not loaded" if unsafe else str(error).strip().partition("\n")[0]
+        raise UserError(f"{path} holds no weights: {reason or type(error).__name__}") from error
     if not isinstance(found, dict) or not all(isinstance(each, Tensor) for each in found.values()):
         raise UserError(f"{path} holds no weights: {type(found).__name__} instead of tensors by name")
     return found

@@ -1,7 +1,8 @@
 """LPIPS (Zhang et al., CVPR 2018): how different two images look, from the layers of VGG-16.
 
 torch-fidelity's network and weights files, agreeing with it (a test holds them together), but an image passes the
-network once for each block of others and not for each other image. The weights are looked for where those of the extractors are; nothing is downloaded.
+network once for each block of others and not for each other image. The weights are looked for where those of the
+extractors are; nothing is downloaded.
 """
 
 from collections.abc import Iterator

@@ -34,8 +34,8 @@ def test_training_in_bfloat16_keeps_weights_in_float32_and_stays_finite(name):
     setup = tiny_setup(tiny_backbone(name))
     setup.autocast = lambda: autocast("bfloat16", CPU)
     training = Training(strategies.get("finetune")(), setup)
-    losses = training.advance(3)
-    assert all(abs(value) < 1e3 for value in losses.values())
+    training.advance(3)
+    assert all(abs(value) < 1e3 for value in training.losses.values())
     generator = training.strategy.generator
     assert {p.dtype for p in generator.parameters()} == {torch.float32}
     with setup.autocast():

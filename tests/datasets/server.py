@@ -27,6 +27,8 @@ class Site:
     """Paths that send their headers and then nothing."""
     errors: dict[str, list[int]] = field(default_factory=dict)
     """The next answers for a path are these statuses."""
+    unversioned: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Paths that send no strong ETag, and what they send instead."""
     asked: list[tuple[str, str]] = field(default_factory=list)
     """Path and Range header of each request."""
     url: str = ""
@@ -76,18 +78,19 @@ def serving() -> Iterator[Site]:
             self.end_headers()
 
         def _send(self, path: str, body: bytes) -> None:
-            tag = f'"{hashlib.sha256(body).hexdigest()[:12]}"'
+            whole = len(body)
+            versions = site.unversioned.get(path, {"ETag": f'"{hashlib.sha256(body).hexdigest()[:12]}"'})
             asked = self.headers.get("Range", "")
             first = int(asked.removeprefix("bytes=").partition("-")[0]) if asked else 0
-            if first >= len(body) and asked:
-                self.send_error(416)
-                return
-            if asked and self.headers.get("If-Range") in (None, tag):
-                span = f"bytes {first}-{len(body) - 1}/{len(body)}"
+            if asked and self.headers.get("If-Range") in (None, *versions.values()):
                 body = body[first:]
-                self._start(206, body, "application/zip", ETag=tag, Content_Range=span)
+                if not body:
+                    self._start(416, body, "text/plain", Content_Range=f"bytes */{whole}")
+                    return
+                span = f"bytes {first}-{whole - 1}/{whole}"
+                self._start(206, body, "application/zip", **versions, Content_Range=span)
             else:
-                self._start(200, body, "application/zip", ETag=tag)
+                self._start(200, body, "application/zip", **versions)
             if site.cut_after.get(path):
                 body = body[: site.cut_after[path].pop(0)]
             if path in site.stall:

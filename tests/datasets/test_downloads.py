@@ -117,6 +117,38 @@ def test_what_came_is_kept_for_the_next_command(site, place):
     assert sorted(path.name for path in place.parent.iterdir()) == ["set.zip", "set.zip.lock"]
 
 
+def test_the_time_of_the_last_change_will_do_where_the_tag_is_weak(site, place):
+    site.files["/set.zip"] = BODY
+    site.unversioned["/set.zip"] = {"ETag": 'W/"1"', "Last-Modified": "Mon, 02 Nov 2026 10:00:00 GMT"}
+    site.cut_after["/set.zip"] = [300_000]
+    download(f"{site.url}/set.zip", place)
+    assert place.read_bytes() == BODY
+    assert [span for _, span in site.asked] == ["", "bytes=300000-"]
+
+
+def test_nothing_is_promised_where_the_server_names_no_version(site, place):
+    site.files["/set.zip"] = BODY
+    site.unversioned["/set.zip"] = {}
+    site.cut_after["/set.zip"] = [300_000] * 3
+    with pytest.raises(UserError, match="names no version of the file, so that the next try starts again"):
+        download(f"{site.url}/set.zip", place)
+    download(f"{site.url}/set.zip", place)
+    assert place.read_bytes() == BODY
+
+
+def test_a_file_that_had_come_whole_is_not_got_again(site, place):
+    """Killed between the last byte and the renaming."""
+    site.files["/set.zip"] = BODY
+    site.cut_after["/set.zip"] = [300_000] * 3
+    with pytest.raises(UserError):
+        download(f"{site.url}/set.zip", place)
+    place.with_name("set.zip.partial").write_bytes(BODY)
+    site.asked.clear()
+    download(f"{site.url}/set.zip", place)
+    assert place.read_bytes() == BODY
+    assert [span for _, span in site.asked] == [f"bytes={len(BODY)}-"]
+
+
 def test_two_versions_of_a_file_are_never_joined(site, place):
     site.files["/set.zip"] = BODY
     site.cut_after["/set.zip"] = [300_000] * 3

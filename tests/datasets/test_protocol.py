@@ -1,5 +1,7 @@
 """The literature's protocol beside the held-out one, and pairs by name."""
 
+import shutil
+
 import pytest
 import torch
 from graftbench.bench.errors import UserError
@@ -12,10 +14,26 @@ from graftbench.datasets.pairs import parse_pair, usual_pairs
 
 def test_literature_draws_shots_from_all_images_and_compares_with_all(photos):
     domain = under_protocol(open_domain(f"folder:{photos}"), "literature")
-    assert domain.sizes() == {"shots": 20, "validation": 4, "reference": 20}
+    assert domain.sizes() == {"shots": 20, "validation": 20, "reference": 20}
     assert draw_shots(domain, 20, 0) == list(range(20))
     reference = evaluation_images(open_domain(f"folder:{photos}"), "reference", "literature", 16, 1000)
     assert torch.equal(reference, domain.images("shots", 16))
+    assert torch.equal(domain.images("shots", 16, [19, 0, 9]), reference[[19, 0, 9]])
+
+
+def test_a_limited_reference_is_a_sample_of_every_class():
+    domain = open_domain("mnist5k")
+    reference = evaluation_images(domain, "reference", "held-out", 28, 500)
+    shown = domain.classes("reference")[:500].bincount()
+    assert len(reference) == 500 and shown.min() > 30 and len(shown) == 10
+
+
+def test_a_folder_gives_the_same_shots_wherever_it_lies(photos, tmp_path, monkeypatch):
+    drawn = draw_shots(open_domain(f"folder:{photos}"), 3, 0)
+    shutil.copytree(photos, tmp_path / "elsewhere")
+    monkeypatch.chdir(tmp_path)
+    for way in ("elsewhere", "./elsewhere/", "elsewhere?on_bad=skip"):
+        assert draw_shots(open_domain(f"folder:{way}"), 3, 0) == drawn
 
 
 def test_held_out_keeps_the_shots_out(photos):
@@ -85,6 +103,28 @@ def test_a_target_that_is_too_small_to_measure_with_is_refused_before_anything_r
     with pytest.raises(UserError, match=why):
         plan_matrix(parse_matrix(content, "test"))
     assert plan_matrix(parse_matrix(content | {"evaluation": {"protocol": "literature"}}, "test")).cells
+
+
+def test_a_folder_with_other_images_makes_other_cells(photos):
+    def planned():
+        (cell,) = plan_matrix(parse_matrix(content, "test")).cells
+        return cell
+
+    content = {
+        "name": "mine",
+        "source": "toyfaces",
+        "targets": [f"folder:{photos}"],
+        "shots": 2,
+        "seeds": 1,
+        "strategies": ["scratch"],
+        "budget": {"kimg": 1},
+        "evaluation": {"protocol": "literature", "reals": 10},
+    }
+    assert "compared with 10 of its 20 images" in plan_matrix(parse_matrix(content, "test")).notes[0]
+    before = planned()
+    assert planned().key == before.key
+    next(photos.rglob("*.*")).unlink()
+    assert planned().key != before.key
     with pytest.raises(UserError, match=r"evaluation\.fakes must be at least 6"):
         plan_matrix(parse_matrix(content | {"targets": ["toycats"], "evaluation": {"fakes": 5}}, "test"))
 

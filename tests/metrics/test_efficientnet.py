@@ -5,7 +5,8 @@ import skimage.data
 import torch
 import torch.nn.functional as F
 from graftbench.bench.errors import UserError
-from graftbench.bench.metrics.efficientnet import packaged_weights
+from graftbench.bench.metrics.efficientnet import EfficientNetLite0, packaged_weights
+from graftbench.bench.numerics import numerical_settings
 from graftbench.bench.registries import extractors
 
 NAME = "efficientnet-lite0-64"
@@ -86,3 +87,23 @@ def test_weights_of_another_network_are_refused(tmp_path):
         UserError, match=r"_conv_stem\.weight \[16, 3, 3, 3\] does not fit a convolution \[32, 3, 3, 3\]"
     ):
         extractors.get(NAME)(NAME, weights=tmp_path / "wrong.pth")
+
+
+@pytest.mark.parametrize("content", [b"", b"abc", [1, 2], {"a": 1}, {"conv": torch.zeros(32, 3, 3, 3)}])
+def test_a_damaged_weights_file_is_one_line(tmp_path, content):
+    path = tmp_path / "weights.pth"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        torch.save(content, path)
+    with pytest.raises(UserError, match=r"weights\.pth.*(holds no weights|not followed by its normalisation)"):
+        EfficientNetLite0("odd", 64, path)
+
+
+def test_no_setting_around_a_measurement_reaches_the_network(extractor, monkeypatch):
+    """Also where there is no GPU: the switches are torch's, and are set back afterwards."""
+    matmul, seen = torch.backends.cuda.matmul, []
+    monkeypatch.setattr(extractor, "features", lambda images: (seen.append(matmul.allow_tf32), images.float())[1])
+    with numerical_settings("bfloat16"):
+        extractor(torch.zeros(2, 3, 8, 8, dtype=torch.uint8))
+        assert seen == [False] and matmul.allow_tf32

@@ -1,0 +1,84 @@
+"""A cell that is stopped or killed anywhere ends as it would have ended."""
+
+import dataclasses
+import json
+
+import pytest
+import torch
+from finished import a_cell
+from graftbench.bench import experiment
+from graftbench.bench.experiment import Interrupted, run_cell
+from graftbench.bench.train import Diverged
+from graftbench.strategies.scratch import Scratch
+
+CELL = a_cell(shots=8, kimg=32 / 1000, fakes=8, reals=16, points=2)
+CPU = torch.device("cpu")
+TIMES = ("seconds", "train_seconds", "wall_seconds", "seconds_per_kimg")
+
+
+@pytest.fixture(autouse=True)
+def cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("GRAFTBENCH_CACHE", str(tmp_path / "cache"))
+
+
+def run(folder, cell=CELL, **how):
+    final = run_cell(cell, None, folder, folder / "references", CPU, **how)
+    curve = [json.loads(line) for line in (folder / "curve.jsonl").read_text().splitlines()]
+    return [{name: value for name, value in row.items() if name not in TIMES} for row in [*curve, final]]
+
+
+def test_killed_after_the_last_point_it_goes_on_with_what_is_left(tmp_path, monkeypatch):
+    """A full disk, say, when the pictures are written."""
+    whole = run(tmp_path / "whole")
+    write = experiment.write_grid
+
+    def full_disk(path, images):
+        if path.name == "samples.png":
+            raise OSError(28, "No space left on device")
+        write(path, images)
+
+    monkeypatch.setattr(experiment, "write_grid", full_disk)
+    with pytest.raises(OSError, match="No space"):
+        run(tmp_path / "again")
+    monkeypatch.setattr(experiment, "write_grid", write)
+    assert run(tmp_path / "again") == whole
+    assert (tmp_path / "again/samples.png").read_bytes() == (tmp_path / "whole/samples.png").read_bytes()
+
+
+def test_stopped_at_every_look_it_has_the_same_rows_with_their_losses(tmp_path):
+    whole = run(tmp_path / "whole")
+    assert all("loss_generator" in row for row in whole[1:])
+    for _ in range(CELL.points):
+        with pytest.raises(Interrupted):
+            run(tmp_path / "again", asked_to_stop=lambda: True)
+    assert run(tmp_path / "again") == whole
+
+
+def test_a_checkpoint_of_another_kind_of_device_is_not_gone_on_with(tmp_path, caplog):
+    whole = run(tmp_path / "whole")
+    with pytest.raises(Interrupted):
+        run(tmp_path / "again", asked_to_stop=lambda: True)
+    state = experiment.load_checkpoint(tmp_path / "again")
+    experiment.save_checkpoint(tmp_path / "again", state | {"device": "cuda"})
+    assert run(tmp_path / "again") == whole
+    assert "the checkpoint was made on cuda" in caplog.text
+
+
+def test_weights_that_are_no_numbers_are_not_measured(tmp_path, monkeypatch):
+    step = Scratch.step
+
+    def spoils(strategy, real):
+        losses = step(strategy, real)
+        if strategy.steps_done == 4:
+            next(strategy.average.module.parameters()).data.fill_(float("nan"))
+        return losses
+
+    monkeypatch.setattr(Scratch, "step", spoils)
+    with pytest.raises(Diverged, match="a weight of the generator is not finite at step 4"):
+        run(tmp_path / "cell")
+    assert len((tmp_path / "cell/curve.jsonl").read_text().splitlines()) == 2
+
+
+def test_more_points_than_steps_repeat_the_last_losses(tmp_path):
+    rows = run(tmp_path / "cell", dataclasses.replace(CELL, kimg=8 / 1000, points=2))
+    assert rows[2]["kimg"] == 0.008 and "loss_generator" in rows[2]
