@@ -27,8 +27,8 @@ class Plan:
     cells: list[Cell] = field(default_factory=list)
     sources: dict[str, Path] = field(default_factory=dict)
     """Folder of the source artefact by cell key."""
-    images: dict[str, str] = field(default_factory=dict)
-    """By target: what its images and the source's are, where these are the user's own."""
+    images: dict[tuple[str, str], str] = field(default_factory=dict)
+    """By source and target domain: what their images are, where these are the user's own."""
     to_pretrain: list[SourceSpec] = field(default_factory=list)
     """Source models that are neither shipped nor cached; cells that need them are not in ``cells`` yet."""
     waiting: int = 0
@@ -52,8 +52,9 @@ def plan_matrix(matrix: Matrix) -> Plan:
         _check_sizes(matrix, target)
     plan = Plan(notes=_notes_on_references(matrix))
     for target in matrix.targets:
-        images = [open_domain(name) for name in (matrix.source_of(target).domain, target.domain)]
-        plan.images[target.domain] = " ".join(each.identity for each in images if each.identity != each.name)
+        pair = matrix.source_of(target).domain, target.domain
+        images = [open_domain(name) for name in pair]
+        plan.images[pair] = " ".join(each.identity for each in images if each.identity != each.name)
     for name, params in matrix.variants():
         kind = strategies.get(name)
         for augment in _augmentations(matrix, name, kind, plan):
@@ -198,7 +199,7 @@ def _add_cells(matrix: Matrix, plan: Plan, kind: Any, name: str, params: dict, a
                 protocol=matrix.evaluation.protocol,
                 precision=matrix.precision,
                 compile=matrix.compile,
-                data=plan.images[target.domain],
+                data=plan.images[choice.domain, target.domain],
                 seed=seed,
             ).with_digest()
             plan.cells.append(cell)
