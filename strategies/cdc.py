@@ -74,11 +74,12 @@ class CDC(FineTune):
 
 
 def log_similarities(features: Tensor) -> Tensor:
-    """Log-softmax over the cosine similarities of each image's features to the others': n x (n - 1)."""
-    flat = functional.normalize(features.float().flatten(1), dim=1)
-    count = len(flat)
-    others = ~torch.eye(count, dtype=torch.bool, device=flat.device)
-    return (flat @ flat.T)[others].view(count, count - 1).log_softmax(1)
+    """Log-softmax over the cosine similarities of each image's features to the others': n x (n - 1), float32."""
+    with torch.autocast(features.device.type, enabled=False):  # bfloat16 rounds away how the two networks differ
+        flat = functional.normalize(features.float().flatten(1), dim=1)
+        count = len(flat)
+        others = ~torch.eye(count, dtype=torch.bool, device=flat.device)
+        return (flat @ flat.T)[others].view(count, count - 1).log_softmax(1)
 
 
 class PatchDiscriminator(Discriminator):

@@ -64,3 +64,10 @@ def test_whole_images_are_judged_as_by_the_source_discriminator():
     real = tiny_batch(strategy.setup, 0)
     with torch.no_grad():
         assert torch.equal(strategy.discriminator(real), strategy.setup.source.make_discriminator()(real))
+
+
+def test_autocast_does_not_round_the_similarities():
+    features = torch.randn(4, 64, generator=torch.Generator().manual_seed(0))
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = log_similarities(features)
+    assert torch.equal(rounded, log_similarities(features))
