@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from ..bench import parallel
 from . import register, to_float, tunable
 from .averaging import MovingAverage
 from .finetune import FineTune
@@ -66,7 +67,8 @@ class KernelModulation(FineTune):
         return self.setup.backbone.generator_loss(self.discriminator(self.generator(self.latents(1))))
 
     def one_discriminator_loss(self) -> Tensor:
-        shot = torch.randint(len(self.setup.shots), (1,), generator=self.rng, device=self.setup.device)
+        count = (parallel.processes(),)
+        shot = parallel.own(torch.randint(len(self.setup.shots), count, generator=self.rng, device=self.setup.device))
         with torch.no_grad():
             fake = self.generator(self.latents(1))
         real_logits = self.discriminator(to_float(self.setup.shots[shot]))
@@ -94,6 +96,7 @@ class ProbedNetwork:
         total = torch.zeros(sum(len(u) for u in modulations), device=modulations[0].device)
         for _ in range(FISHER_SAMPLES):
             total += torch.cat(torch.autograd.grad(loss(), modulations)).square()
+        parallel.average([total])  # each process saw images of its own, but all must keep the same kernels
         return total / FISHER_SAMPLES
 
     @torch.no_grad()

@@ -1,6 +1,7 @@
 """AdAM probes with modulations only, then keeps the important kernels under modulation and tunes the others."""
 
 import torch
+from graftbench.bench import parallel
 from graftbench.strategies.kernel_modulation import FISHER_SAMPLES, KernelModulation
 from graftbench.strategies.tiny import tiny_batch, tiny_setup
 
@@ -90,3 +91,11 @@ def test_the_importance_is_the_mean_of_squared_gradients_of_single_images():
     importance = probed.importance(loss)
     # Gradients that cancel in a batch do not cancel here.
     assert importance[2] == 9 and importance.sum() == 9
+
+
+def test_the_importance_is_averaged_over_processes(monkeypatch):
+    """Else each process would keep kernels of its own."""
+    probed = prepared().probed[0]
+    monkeypatch.setattr(parallel, "average", lambda tensors: [tensor.fill_(FISHER_SAMPLES * 7) for tensor in tensors])
+    importance = probed.importance(lambda: sum(modulation.u.sum() for modulation in probed.modulations))
+    assert (importance == 7).all()
