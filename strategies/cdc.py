@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..bench import parallel
 from ..bench.backbones.base import Block, Discriminator
 from . import Setup, register, tunable
 from .finetune import FineTune
@@ -24,7 +25,8 @@ class CDC(FineTune):
 
     Each image's similarities to the others of a batch shall be in the target as they were in the source. The
     realism of whole images is judged near as many fixed latents as there are shots, in one step of four; elsewhere
-    only that of patches.
+    only that of patches. The backbones' intervals of R1 are multiples of four, so it falls on steps near the anchors
+    and does not regularise the patch head, as in the authors' code.
     """
 
     strength: float = tunable(1000.0, low=10.0, high=1e4, log=True)
@@ -36,7 +38,9 @@ class CDC(FineTune):
 
     def prepare(self, setup: Setup) -> None:
         super().prepare(setup)
-        self.anchors = super().latents(len(setup.shots))
+        # Whole on every process, so that all know the same anchors.
+        size = len(setup.shots), self.generator.latent_dim
+        self.anchors = torch.randn(size, generator=self.rng, device=setup.device)
         self.layer_rng = torch.Generator().manual_seed(setup.seed("consistency-layer"))
 
     def adapt(self) -> None:
@@ -51,8 +55,9 @@ class CDC(FineTune):
         latents = super().latents(count)
         if self.discriminator.patches:
             return latents
-        nearest = torch.randint(len(self.anchors), (count,), generator=self.rng, device=latents.device)
-        return self.anchors[nearest] + ANCHOR_SD * latents
+        whole = (count * parallel.processes(),)
+        nearest = torch.randint(len(self.anchors), whole, generator=self.rng, device=latents.device)
+        return self.anchors[parallel.own(nearest)] + ANCHOR_SD * latents
 
     def generator_penalty(self) -> Tensor:
         return self.strength * self.inconsistency(super().latents(LATENTS))

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from graftbench.bench import parallel
 from graftbench.bench.registries import backbones
 from graftbench.strategies.cdc import ANCHOR_SD, CDC, log_similarities
 from graftbench.strategies.tiny import tiny_backbone, tiny_batch, tiny_setup
@@ -71,3 +72,16 @@ def test_autocast_does_not_round_the_similarities():
     with torch.autocast("cpu", torch.bfloat16):
         rounded = log_similarities(features)
     assert torch.equal(rounded, log_similarities(features))
+
+
+def test_two_processes_share_the_anchors_and_what_is_near_them(monkeypatch):
+    one = prepared()
+    one.discriminator.patches = False
+    whole = one.latents(6)
+    monkeypatch.setattr(parallel, "processes", lambda: 2)
+    for rank in (0, 1):
+        monkeypatch.setattr(parallel, "rank", lambda rank=rank: rank)
+        two = prepared()
+        assert torch.equal(two.anchors, one.anchors)
+        two.discriminator.patches = False
+        assert torch.equal(two.latents(3), whole[rank::2])
