@@ -9,6 +9,7 @@ from typing import ClassVar, cast
 import torch
 from torch import Tensor, nn
 
+from ..bench import parallel
 from ..bench.backbones.base import Discriminator
 from . import register, to_float, tunable
 from .finetune import FineTune
@@ -53,9 +54,10 @@ class Multitask(FineTune):
         if self.source_images is None:
             return super().step(real)
         count = max(1, round(self.ratio * len(real)))
-        drawn = torch.randint(len(self.source_images), (count,), generator=self.rng, device=real.device)
-        self.discriminator.source_count = count
-        return super().step(torch.cat([real, to_float(self.source_images[drawn])]))
+        whole = (count * parallel.processes(),)
+        drawn = torch.randint(len(self.source_images), whole, generator=self.rng, device=real.device)
+        self.discriminator.counts = len(real), count
+        return super().step(torch.cat([real, to_float(self.source_images[parallel.own(drawn)])]))
 
     def latents(self, count: int) -> Tensor:
         """Latents of the joint batch: the target's, then the source's, which are moved by the embedding."""
@@ -88,18 +90,20 @@ class Multitask(FineTune):
 class TwoHeads(nn.Module):
     """A discriminator for the target, and a second head on its trunk for the source.
 
-    It takes joint batches whose last ``source_count`` rows are of the source, and returns N logits in that order.
+    It takes batches that hold the target's rows first and then the source's, in the proportion of ``counts``
+    (target, source), and returns N logits in that order.
     """
 
     def __init__(self, target: Discriminator):
         super().__init__()
         self.target = target
         self.source_head = copy.deepcopy(target.head)
-        self.source_count = 0
+        self.counts = 1, 0
 
     def split(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """The target's and the source's rows of a joint batch."""
-        border = len(rows) - self.source_count
+        """The target's and the source's rows of a joint batch, a part of one, or those of all processes."""
+        target, source = self.counts
+        border = -(-len(rows) * target // (target + source))
         return rows[:border], rows[border:]
 
     def forward(self, images: Tensor) -> Tensor:

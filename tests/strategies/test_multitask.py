@@ -1,6 +1,7 @@
 """The joint GAN is domain-conditional, and is fine-tuning when the source counts nothing."""
 
 import torch
+from graftbench.bench import parallel
 from graftbench.strategies.finetune import FineTune
 from graftbench.strategies.multitask import Multitask
 from graftbench.strategies.tiny import tiny_batch, tiny_setup
@@ -52,7 +53,7 @@ def test_each_head_sees_its_own_domain_only():
     strategy.prepare(setup)
     real = tiny_batch(setup, 0)
     network = strategy.discriminator
-    network.source_count = 1
+    network.counts = len(real) - 1, 1
     with torch.no_grad():
         network.source_head.weight.zero_()
         network.source_head.bias.fill_(7.0)
@@ -73,3 +74,45 @@ def test_a_joint_batch_adds_the_stated_ratio_of_real_source_images():
     source = strategy.source_images.float().div(127.5).sub(1)
     for image in seen[0][len(real) :]:
         assert ((source - image).abs().amax(dim=(1, 2, 3)) < 1e-6).any()
+
+
+def test_path_length_sees_target_latents_too():
+    """It takes half a batch: as many of the target's in proportion as in a whole one."""
+    strategy = Multitask(ratio=1.0)
+    strategy.prepare(tiny_setup())
+    strategy.discriminator.counts = 4, 4
+    with torch.no_grad():
+        strategy.embedding.weight.fill_(100.0)
+        moved = strategy.latents(4).mean(1) > 50
+    assert moved.tolist() == [False, False, True, True]
+
+
+def test_ada_sees_the_target_logits_of_all_processes():
+    strategy = Multitask(ratio=0.5)
+    strategy.prepare(tiny_setup())
+    strategy.discriminator.counts = 4, 2
+    seen = []
+    strategy.augmentation.observe = seen.append
+    strategy.observe(torch.arange(12.0))  # gathered from two processes
+    assert seen[0].tolist() == list(range(8))
+
+
+def test_each_process_takes_source_images_of_its_own(monkeypatch):
+    def source_images(rank):
+        monkeypatch.setattr(parallel, "rank", lambda: rank)
+        strategy = Multitask()
+        setup = tiny_setup()
+        strategy.prepare(setup)
+        strategy.update_discriminator = lambda real, fake: seen.append(real[setup.batch :]) or {}
+        strategy.update_generator = lambda latents, fake: {}
+        seen = []
+        strategy.step(tiny_batch(setup, 0))
+        return seen[0]
+
+    monkeypatch.setattr(parallel, "processes", lambda: 2)
+    monkeypatch.setattr(parallel, "synchronise_batch_norm", lambda network: None)
+    assert not torch.equal(source_images(0), source_images(1))
+
+
+def test_its_moving_average_is_as_long_as_that_of_finetune():
+    assert trained(Multitask())[0].average.images == trained(FineTune())[0].average.images
