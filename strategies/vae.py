@@ -61,7 +61,7 @@ class VAE(Strategy):
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         self.optimiser.step()
-        self.average.update(self.generator, len(real))
+        self.average.update(self.generator, self.setup.batch)
         return {"negative_elbo": (misfit + divergence).detach(), "kl": divergence.detach()}
 
     @torch.no_grad()
