@@ -32,12 +32,15 @@ def check_params(strategy: str, params: dict[str, Any]) -> dict[str, Any]:
         choices = fields[name].metadata.get("choices")
         if choices and isinstance(choices[0], str) and set(values) - set(choices):
             raise UserError(f"{strategy}.{name} is one of {', '.join(choices)}, not {value!r}")
-        low = fields[name].metadata.get("low")
+        low, least, most = (fields[name].metadata.get(bound) for bound in ("low", "least", "most"))
         if low is None and choices and not isinstance(choices[0], str):
             low = min(choices)
-        least = None if low is None else 1 if expected is int and low >= 1 else 0 if low >= 0 else None
+        if least is None and low is not None and low >= 0:
+            least = 1 if expected is int and low >= 1 else 0
         if least is not None and any(v is not None and v < least for v in values):
-            raise UserError(f"{strategy}.{name} must be at least {least}, not {value!r}")
+            raise UserError(f"{strategy}.{name} must be at least {least:g}, not {value!r}")
+        if most is not None and any(v is not None and v > most for v in values):
+            raise UserError(f"{strategy}.{name} must be at most {most:g}, not {value!r}")
         checked[name] = values if isinstance(value, list) else values[0]
     return checked
 

@@ -57,14 +57,18 @@ def tunable(
     log: bool = False,
     choices: tuple[Any, ...] | None = None,
     searched: bool = True,
+    least: float | None = None,
+    most: float | None = None,
 ) -> Any:
     """A dataclass field for a hyper-parameter with its search range (or its choices).
 
-    ``searched=False`` keeps it out of the random search: it can be set in a matrix, but is not drawn.
+    ``searched=False`` keeps it out of the random search: it can be set in a matrix, but is not drawn. ``least`` and
+    ``most`` bound what may be set: outside of them the strategy cannot run, or a value means nothing.
     """
     if (choices is None) == (low is None or high is None):
         raise TypeError("give either low and high, or choices")
     metadata = {"low": low, "high": high, "log": log, "choices": choices, "searched": searched}
+    metadata |= {"least": least, "most": most}
     return dataclasses.field(default=default, metadata=metadata)
 
 

@@ -39,7 +39,7 @@ class FeatureD(FineTune):
         "the ImageNet network on 64 px is several times larger than a GAN for 32 px",
     )
 
-    input_size: int = tunable(64, choices=(32, 64, 128), searched=False)
+    input_size: int = tunable(64, choices=(32, 64, 128), searched=False, least=32)
 
     def prepare(self, setup: Setup) -> None:
         super().prepare(replace(setup, optimisation=replace(setup.optimisation, r1_gamma=0.0)))
@@ -87,4 +87,4 @@ class FeatureDiscriminator(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         pairs = zip(self.heads, self.features(images), strict=True)
-        return torch.stack([head(x).mean((1, 2, 3)) for head, x in pairs], dim=1)
+        return torch.stack([head(x).float().mean((1, 2, 3)) for head, x in pairs], dim=1)

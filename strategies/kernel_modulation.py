@@ -27,8 +27,8 @@ class KernelModulation(FineTune):
     stay the source's throughout.
     """
 
-    probing: float = tunable(0.2, low=0.05, high=0.5)
-    kept: float = tunable(0.5, low=0.1, high=0.9)
+    probing: float = tunable(0.2, low=0.05, high=0.5, most=0.99)  # at 1 the probe would never end
+    kept: float = tunable(0.5, low=0.1, high=0.9, most=1.0)
 
     def adapt(self) -> None:
         self.probed = [ProbedNetwork(self.generator), ProbedNetwork(self.discriminator)]

@@ -20,7 +20,7 @@ class MineGAN(FineTune):
     frozen, its BatchNorm statistics included.
     """
 
-    mining: float = tunable(0.3, low=0.05, high=1.0)
+    mining: float = tunable(0.3, low=0.05, high=1.0, most=1.0)
 
     def make_generator(self) -> Generator:
         return MinedGenerator(super().make_generator())

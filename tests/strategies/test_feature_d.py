@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from graftbench.strategies.feature_d import STAGES, FeatureD
+from graftbench.strategies.feature_d import STAGES, FeatureD, FeatureDiscriminator
 from graftbench.strategies.tiny import tiny_batch, tiny_setup
 
 
@@ -64,3 +64,9 @@ def test_the_heads_learn_to_tell_the_shots_from_the_source():
     strategy.generator_optimiser.param_groups[0]["lr"] = 0.0
     losses = [strategy.step(tiny_batch(setup, step))["discriminator"] for step in range(12)]
     assert losses[-1] < losses[0] - 0.1
+
+
+def test_it_reads_images_at_any_size_that_is_accepted():
+    """At 31 px and less the ImageNet network's kernels no longer fit."""
+    for size in (32, 33, 48):
+        assert FeatureDiscriminator(size, torch.device("cpu"))(torch.zeros(1, 3, 32, 32)).shape == (1, len(STAGES))
