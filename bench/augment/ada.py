@@ -39,9 +39,11 @@ class ADA(Augmentation):
         self.updates = 0
 
     def __call__(self, images: Tensor, rng: Generator) -> Tensor:
+        """In float32 also where autocast is on, as in the generator's update: else it would see other transforms."""
         probability = self.probability.to(images.device)
-        moved = move(images, draw_map(len(images), images.shape[-1], probability, rng))
-        return colour(moved, *draw_colour(len(images), probability, rng))
+        with torch.autocast(images.device.type, enabled=False):
+            moved = move(images, draw_map(len(images), images.shape[-1], probability, rng))
+            return colour(moved, *draw_colour(len(images), probability, rng))
 
     def observe(self, real_logits: Tensor) -> None:
         """Sum the signs on the device; every fourth time, move the probability (nothing is read back)."""

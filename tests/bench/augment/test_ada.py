@@ -125,3 +125,11 @@ def test_hue_turns_chroma_and_keeps_grey():
     red = colour(torch.tensor([0.5, -0.25, -0.25]).view(1, 3, 1, 1).expand(500, -1, -1, -1), matrices, 0 * offsets)
     assert torch.allclose(red.sum(1), torch.zeros_like(red.sum(1)), atol=1e-4)
     assert (red.argmax(1).flatten().bincount(minlength=3) > 100).all()
+
+
+def test_autocast_changes_no_transform():
+    ada = ADA()
+    ada.probability = torch.ones(())
+    with torch.autocast("cpu", torch.bfloat16):
+        under_autocast = ada(pictures(), rng())
+    assert torch.equal(under_autocast, ada(pictures(), rng()))
