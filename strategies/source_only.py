@@ -16,7 +16,6 @@ class SourceOnly(Strategy):
     """The unadapted source generator (reference, not a strategy to choose)."""
 
     trains: ClassVar[bool] = False
-    any_augmentation: ClassVar[bool] = False
 
     def prepare(self, setup: Setup) -> None:
         self.setup = setup
