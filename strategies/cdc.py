@@ -115,4 +115,4 @@ class PatchDiscriminator(Discriminator):
     def forward(self, x: Tensor) -> Tensor:
         if not self.patches:
             return self.whole(x)
-        return self.patch_head(self.whole.features(x)[self.block]).flatten(1)
+        return self.patch_head(self.whole.features(x)[self.block]).flatten(1).float()

@@ -108,5 +108,5 @@ class TwoHeads(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         target, source = self.split(self.target.features(images)[-1])
-        logits = self.target.head(target).flatten()
-        return torch.cat([logits, self.source_head(source).flatten()]) if len(source) else logits
+        logits = self.target.head(target).flatten().float()
+        return torch.cat([logits, self.source_head(source).flatten().float()]) if len(source) else logits

@@ -51,8 +51,8 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """Images (N x 3 x R x R, in [-1, 1]) -> logits (N), positive for real.
 
-    ``forward(x)`` equals ``head(features(x)[-1])`` flattened to N. ``head`` is the part after the last block:
-    strategies copy or replace it.
+    ``forward(x)`` equals ``head(features(x)[-1])`` flattened to N, in float32 also under autocast, so that losses are
+    not rounded. ``head`` is the part after the last block: strategies copy or replace it.
     """
 
     resolution: int
@@ -68,7 +68,7 @@ class Discriminator(nn.Module):
         raise TypeError(f"{type(self).__name__} must define features")
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.features(x)[-1]).flatten()
+        return self.head(self.features(x)[-1]).flatten().float()
 
 
 class Encoder(nn.Module):
