@@ -98,7 +98,7 @@ class TwoHeads(nn.Module):
         super().__init__()
         self.target = target
         self.source_head = copy.deepcopy(target.head)
-        self.counts = 1, 0
+        self.counts: tuple[int, int] = (1, 0)
 
     def split(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """The target's and the source's rows of a joint batch, a part of one, or those of all processes."""
