@@ -37,10 +37,17 @@ def source_digest(cell: "Cell") -> str:
 
 
 def digest_of(entries: Iterable[Entry]) -> str:
-    """Hash of the engine's files, those of ``entries`` and all that they import from this package."""
+    """Hash of the engine's files, those of ``entries`` and all that they import from this package.
+
+    Of a plug-in, and of another distribution's component, the file that defines it counts, and what that imports from
+    this package; the modules beside it, and other packages, do not.
+    """
     files = set(_closure(ENGINE))
     for entry in entries:
-        files |= _closure_of_file(entry.file) if entry.module.startswith("plugin:") else _closure(entry.module)
+        is_ours = entry.module.startswith(f"{ROOT}.")
+        files |= _closure(entry.module) if is_ours else _closure_of_file(entry.file)
+        if not entry.file.endswith(".py"):  # a domain that is described by data
+            files.add(str(Path(entry.file).resolve()))
     hashes = sorted(_hash(file) for file in files)
     return hashlib.sha256("".join(hashes).encode()).hexdigest()[:16]
 
@@ -58,7 +65,7 @@ def _closure(module: str) -> frozenset[str]:
 
 @functools.cache
 def _closure_of_file(file: str) -> frozenset[str]:
-    """The same for a plug-in file, which is no module of the package."""
+    """The same for a file that is no module of the package: a plug-in, or another distribution's component."""
     return _follow(list(_imports(Path(file), "")), {str(Path(file).resolve())})
 
 

@@ -153,17 +153,21 @@ class Registry(Generic[T]):
                 yield entry
         for point in importlib.metadata.entry_points(group=self.group):
             module = point.value.partition(":")[0]
-            found = importlib.util.find_spec(module)
+            broken = f"entry point {point.name!r} of {self.group} names {module}, which cannot be imported"
+            try:
+                found = importlib.util.find_spec(module)
+            except ImportError as error:  # the package around it is not there
+                raise UserError(f"{broken} ({error}); install it again or remove its distribution") from error
             if found is None or found.origin is None:
-                raise UserError(f"entry point {point.name!r} of {self.group} names {module}, which cannot be imported")
-            yield from _scan(Path(found.origin), module)
+                raise UserError(f"{broken}; install it again or remove its distribution")
+            yield from _scan(Path(found.origin), module, self.package)
 
 
 def _scan(path: Path, module: str, package: str | None = None) -> Iterable[Entry]:
     """Entries of the ``@register("literal")`` decorators at the top level of a file.
 
     With ``package``, only decorators that the file imported from that package count, so that one plug-in file
-    may hold a strategy and a domain.
+    may hold a strategy and a domain. Raises ``UserError`` if the file is no Python or an argument is no literal string.
     """
     try:
         tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
@@ -185,8 +189,13 @@ def _scan(path: Path, module: str, package: str | None = None) -> Iterable[Entry
                 continue
             if package is not None and imported.get(word) != package:
                 continue
-            name = ast.literal_eval(decorator.args[0])
-            said = {k.arg: ast.literal_eval(k.value) for k in decorator.keywords}
+            try:
+                name = ast.literal_eval(decorator.args[0])
+                said = {k.arg: ast.literal_eval(k.value) for k in decorator.keywords}
+            except (ValueError, TypeError) as error:
+                raise UserError(f"{path}: the name and citation of @register must be written out as strings") from error
+            if not all(isinstance(value, str) for value in (name, *said.values())):
+                raise UserError(f"{path}: the name and citation of @register must be strings")
             yield Entry(name, doc, said.get("cite", ""), module, str(path), node.lineno, said.get("network", ""))
 
 

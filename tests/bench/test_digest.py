@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import pytest
 from graftbench.bench import digest
 from graftbench.bench.registries import backbones, strategies
+from graftbench.bench.registry import Entry
 
 
 def files_of(module: str) -> set[str]:
@@ -27,8 +29,6 @@ def test_another_strategys_file_is_not_covered():
 
 
 def test_a_plugins_content_counts(tmp_path):
-    from graftbench.bench.registry import Entry
-
     file = tmp_path / "mine.py"
     base = [strategies.entry("finetune"), backbones.entry("dcgan")]
     digests = []
@@ -43,3 +43,33 @@ def test_what_a_plugin_imports_counts_too(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text("from graftbench.strategies.l2_sp import L2SP\n")
     assert any(f.endswith("l2_sp.py") for f in digest._closure_of_file(str(path)))
+
+
+@pytest.mark.parametrize("module", ["thirdparty_x.s", "thirdparty_x"])
+def test_the_file_of_another_distributions_component_counts(tmp_path, module):
+    digests = set()
+    for i in range(2):
+        path = tmp_path / f"s{i}.py"
+        path.write_text(f"from .beside import this\nfrom .. import that\nx = {i}\n")
+        digests.add(digest.digest_of([Entry("theirs", "", "", module, str(path), 1)]))
+    assert len(digests) == 2
+
+
+def test_what_another_distributions_component_imports_from_here_counts(tmp_path):
+    path = tmp_path / "s.py"
+    path.write_text("x = 1\n")
+    without = digest.digest_of([Entry("theirs", "", "", "thirdparty_x.s", str(path), 1)])
+    other = tmp_path / "t.py"
+    other.write_text("from graftbench.strategies.l2_sp import L2SP\n")
+    closure = digest._closure_of_file(str(other))
+    assert any(f.endswith("l2_sp.py") for f in closure)
+    assert digest.digest_of([Entry("theirs", "", "", "thirdparty_x.t", str(other), 1)]) != without
+
+
+def test_the_description_of_a_domain_in_a_data_file_counts(tmp_path):
+    digests = set()
+    for i in range(2):
+        path = tmp_path / f"catalogue{i}.yaml"
+        path.write_text(f"zip: {{it: [{i}\n")  # no Python, and not parsed as such
+        digests.add(digest.digest_of([Entry("it", "", "", "graftbench.datasets.zip_sets", str(path), 0)]))
+    assert len(digests) == 2

@@ -73,3 +73,44 @@ def test_a_plugin_that_is_no_python_is_one_clear_line(tmp_path):
     file.write_text("def broken(:\n")
     with pytest.raises(UserError, match="not a readable Python file"):
         strategies().add_file(file)
+
+
+@pytest.fixture
+def distribution(tmp_path, monkeypatch):
+    """Make another distribution that is installed, with one module under an entry point: ``distribution(code)``."""
+
+    def make(code: str | None, group: str = "graftbench.strategies") -> None:
+        info = tmp_path / "thirdparty_x-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: thirdparty-x\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[{group}]\nmine = thirdparty_x.s\n")
+        if code is not None:
+            (tmp_path / "thirdparty_x").mkdir()
+            (tmp_path / "thirdparty_x" / "__init__.py").write_text("")
+            (tmp_path / "thirdparty_x" / "s.py").write_text(code)
+        monkeypatch.syspath_prepend(tmp_path)
+        monkeypatch.delitem(sys.modules, "thirdparty_x", raising=False)
+
+    return make
+
+
+def test_an_entry_point_adds_its_component_to_the_registry_that_it_registers_with(distribution):
+    distribution(
+        PLUGIN.format(name="theirs")
+        + "\nfrom graftbench.datasets import register as register_domain\n\n"
+        + '@register_domain("their-domain")\nclass D:\n    """D."""\n'
+    )
+    names = strategies().names()
+    assert "theirs" in names and "their-domain" not in names
+
+
+def test_an_entry_point_to_nothing_is_one_clear_line(distribution):
+    distribution(None)
+    with pytest.raises(UserError, match=r"entry point 'mine' of graftbench.strategies names thirdparty_x.s"):
+        strategies().names()
+
+
+def test_an_entry_point_whose_names_are_no_literals_is_one_clear_line(distribution):
+    distribution(PLUGIN.format(name="x").replace('"x"', "NAME"))
+    with pytest.raises(UserError, match=r"s\.py: the name and citation of @register must be written out"):
+        strategies().names()
