@@ -3,14 +3,23 @@
 All processes draw the same random numbers for the whole batch and keep their own slice (every n-th image), so that
 the training is the one-process training of the same batch, up to the order of additions. (Augmentations draw the
 same on every process, for its slice.) With one process every function here does nothing.
+
+An exception: a layer that looks at groups of images, as StyleGAN2's minibatch statistics at groups of four, sees the
+groups of the one-process batch only if each process's part is a multiple of the group (``images_seen_together`` of
+the backbone).
 """
 
+import datetime
 import os
 from collections.abc import Iterable
 
 import torch
 from torch import Tensor, distributed, nn
 from torch.distributed.nn.functional import all_reduce
+
+TIMEOUT = datetime.timedelta(days=1)
+"""The other processes wait in an exchange while the first measures, which may take longer than torch's default of 10
+(NCCL) or 30 minutes (Gloo). The cell's own time limit ends what hangs."""
 
 
 def is_launched() -> bool:
@@ -23,7 +32,7 @@ def join(device: torch.device) -> None:
     if is_launched() and not distributed.is_initialized():
         if device.type == "cuda":
             torch.cuda.set_device(device.index or 0)
-        distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=TIMEOUT)
 
 
 def leave() -> None:
@@ -99,15 +108,23 @@ def synchronise_batch_norm(network: nn.Module) -> None:
 
 
 class _WholeBatchNorm2d(nn.BatchNorm2d):
-    """BatchNorm over all processes; unlike ``SyncBatchNorm`` also on a CPU."""
+    """BatchNorm over all processes; unlike ``SyncBatchNorm`` also on a CPU.
+
+    In float32 at least, also under autocast. The mean is exchanged before the squared deviations from it: the mean of
+    the squares less the square of the mean cancels where a channel is nearly constant.
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         if not self.training:
             return super().forward(input)
-        count = input.numel() // input.shape[1] * processes()
-        sums = torch.stack([input.sum((0, 2, 3)), input.square().sum((0, 2, 3))])
-        mean, square = all_reduce(sums) / count
-        variance = square - mean.square()
+        with torch.autocast(input.device.type, enabled=False):
+            return self._normalise(input.to(torch.promote_types(input.dtype, torch.float32))).to(input.dtype)
+
+    def _normalise(self, x: Tensor) -> Tensor:
+        count = x.numel() // x.shape[1] * processes()
+        mean = all_reduce(x.sum((0, 2, 3))) / count
+        deviation = x - mean[:, None, None]
+        variance = all_reduce(deviation.square().sum((0, 2, 3))) / count
         with torch.no_grad():
             assert self.running_mean is not None and self.running_var is not None
             assert self.num_batches_tracked is not None and self.momentum is not None
@@ -115,4 +132,4 @@ class _WholeBatchNorm2d(nn.BatchNorm2d):
             self.running_var.lerp_(variance * (count / (count - 1)), self.momentum)
             self.num_batches_tracked.add_(1)
         scale = self.weight * (variance + self.eps).rsqrt()
-        return input * scale[:, None, None] + (self.bias - mean * scale)[:, None, None]
+        return deviation * scale[:, None, None] + self.bias[:, None, None]

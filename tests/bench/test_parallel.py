@@ -75,6 +75,46 @@ def test_batch_norm_over_processes_is_that_of_torch(monkeypatch):
         torch.testing.assert_close(dict(ours.named_buffers())[name], buffer, rtol=1e-4, atol=1e-5)
 
 
+def alone(monkeypatch, channels):
+    """Our layer with the exchange replaced by that of a single process, and torch's."""
+    from graftbench.bench import parallel
+
+    ours, theirs = nn.BatchNorm2d(channels), nn.BatchNorm2d(channels)
+    ours.__class__ = parallel._WholeBatchNorm2d
+    monkeypatch.setattr(parallel, "all_reduce", lambda sums: sums)
+    return ours, theirs
+
+
+def test_batch_norm_over_processes_keeps_the_variance_of_a_nearly_constant_channel(monkeypatch):
+    ours, theirs = alone(monkeypatch, 2)
+    x = 30 + 1e-3 * torch.randn(64, 2, 8, 8, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(ours(x), theirs(x), rtol=1e-3, atol=2e-3)
+    torch.testing.assert_close(ours.running_var, theirs.running_var, rtol=1e-3, atol=0)
+    x[:] = 30
+    assert ours(x).abs().max() < 0.1
+
+
+def test_batch_norm_over_processes_works_under_autocast(monkeypatch):
+    ours, theirs = alone(monkeypatch, 3)
+    x = torch.randn(8, 3, 4, 4, generator=torch.Generator().manual_seed(0)).bfloat16()
+    with torch.autocast("cpu", torch.bfloat16):
+        y, z = ours(x), theirs(x)
+    assert y.dtype == z.dtype == torch.bfloat16
+    torch.testing.assert_close(y, z, rtol=1e-2, atol=1e-2)
+    assert ours.running_mean.dtype == torch.float32
+    torch.testing.assert_close(ours.running_var, theirs.running_var, rtol=1e-3, atol=1e-5)
+
+
+def test_processes_wait_for_each_other_longer_than_a_measurement_takes(monkeypatch):
+    from graftbench.bench import parallel
+
+    asked = {}
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr(parallel.distributed, "init_process_group", lambda backend, **kw: asked.update(kw))
+    parallel.join(torch.device("cpu"))
+    assert asked["timeout"].total_seconds() >= 24 * 3600
+
+
 def test_without_torchrun_nothing_is_exchanged():
     from graftbench.bench import parallel
 
