@@ -45,11 +45,10 @@ def remove_checkpoints(folder: Path) -> None:
 
 
 def encode(state: dict[str, Any]) -> bytes:
-    """Nested dictionaries and lists of tensors and plain values as safetensors bytes, with a hash of the tensors."""
+    """Nested dictionaries and lists of tensors and plain values as safetensors bytes, with a hash of all of it."""
     tensors: dict[str, Tensor] = {}
-    plain = _strip(state, "", tensors)
-    digest = _digest(tensors)
-    return save(tensors, {"state": json.dumps(plain), "sha256": digest})
+    plain = json.dumps(_strip(state, "", tensors))
+    return save(tensors, {"state": plain, "sha256": _digest(plain, tensors)})
 
 
 def decode(path: Path) -> dict[str, Any]:
@@ -63,13 +62,14 @@ def _is_whole(path: Path) -> bool:
     try:
         with safe_open(path, "pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            return (file.metadata() or {}).get("sha256") == _digest(tensors)
+            said = file.metadata() or {}
+            return said.get("sha256") == _digest(said.get("state", ""), tensors)
     except (SafetensorError, OSError):
         return False
 
 
-def _digest(tensors: dict[str, Tensor]) -> str:
-    digest = hashlib.sha256()
+def _digest(plain: str, tensors: dict[str, Tensor]) -> str:
+    digest = hashlib.sha256(plain.encode())
     for name in sorted(tensors):
         digest.update(name.encode())
         digest.update(tensors[name].detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)

@@ -4,7 +4,8 @@ Miyato et al., Spectral Normalization for Generative Adversarial Networks, ICLR 
 normalised discriminator with global sum pooling, hinge loss. At 128 px and width 64 the channels are the paper's;
 smaller resolutions follow the same rule. Departures: one discriminator step for each generator step at a higher
 learning rate (two time-scales, Heusel et al., NeurIPS 2017) instead of five at an equal one, a discriminator that
-reaches 4 px at every resolution, and a moving average of the generator.
+reaches 4 px at every resolution and whose last block always has a learnt 1 x 1 convolution as its shortcut (the
+identity in the authors' code), and a moving average of the generator.
 """
 
 import math

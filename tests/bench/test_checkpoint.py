@@ -37,7 +37,7 @@ def test_tensors_that_share_memory_are_kept_apart(tmp_path):
     assert torch.equal(load_checkpoint(tmp_path)["b"], torch.ones(2))
 
 
-@pytest.mark.parametrize("damage", ["truncated", "flipped", "empty"])
+@pytest.mark.parametrize("damage", ["truncated", "flipped", "number", "empty"])
 def test_a_damaged_newest_checkpoint_falls_back_to_the_previous(tmp_path, damage):
     save_checkpoint(tmp_path, {"step": 1, "w": torch.zeros(100)})
     save_checkpoint(tmp_path, {"step": 2, "w": torch.ones(100)})
@@ -45,7 +45,11 @@ def test_a_damaged_newest_checkpoint_falls_back_to_the_previous(tmp_path, damage
     content = bytearray(newest.read_bytes())
     if damage == "flipped":
         content[-5] ^= 1
-    newest.write_bytes({"truncated": content[:-50], "flipped": content, "empty": b""}[damage])
+    if damage == "number":
+        plain = rb"\"value\": 2}"
+        assert content.count(plain) == 1
+        content = content.replace(plain, rb"\"value\": 7}")
+    newest.write_bytes(b"" if damage == "empty" else content[:-50] if damage == "truncated" else content)
     assert load_checkpoint(tmp_path)["step"] == 1
     save_checkpoint(tmp_path, {"step": 3, "w": torch.ones(100)})
     assert load_checkpoint(tmp_path)["step"] == 3

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 from graftbench.bench.backbones import make_backbone
+from graftbench.bench.backbones.stylegan2.layers import MinibatchStd
+from graftbench.bench.errors import UserError
 from graftbench.strategies.freezing import freeze
 
 
@@ -50,3 +52,21 @@ def test_freezing_down_to_16_px_freezes_exactly_convs_0_to_4(networks):
 def test_there_are_14_styles_at_256_px(networks):
     assert networks["generator"].layers == 14
     assert networks["generator"].latent_dim == 512
+
+
+def test_a_width_that_leaves_the_full_resolution_no_channel_is_refused():
+    with pytest.raises(UserError, match=r"no channels left at 1024 px; the smallest width there is 16"):
+        make_backbone("stylegan2", 1024, 15)
+    with torch.device("meta"):
+        make_backbone("stylegan2", 1024, 16).make_generator()
+
+
+def test_a_process_with_a_multiple_of_the_images_seen_together_sees_the_groups_of_the_whole_batch():
+    statistics, backbone = MinibatchStd(), make_backbone("stylegan2", 32, 8)
+    whole = torch.randn(16, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+    for processes in (2, 4):
+        assert len(whole) // processes % backbone.images_seen_together == 0
+        for rank in range(processes):
+            torch.testing.assert_close(statistics(whole[rank::processes]), statistics(whole)[rank::processes])
+    too_few = whole[:12]
+    assert not torch.allclose(statistics(too_few[::2]), statistics(too_few)[::2])
