@@ -35,13 +35,16 @@ PARENT = "GRAFTBENCH_PARENT"
 """Environment variable: process id of the run that started this worker."""
 INTERRUPTED = 130
 """Exit code: asked to stop; the checkpoint is written."""
+CHANGED = 76
+"""Exit code: the code is another than the cell was planned with; the cell stays missing."""
+CODE_HAS_CHANGED = "the code has changed since this cell was planned; run `graftbench run` again"
 DISK = 74
 """Exit code: the cell's folder cannot be written (EX_IOERR); the cell stays missing."""
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the cell unless it has ended; returns 0 if it is ``ok``, 1 if not, ``BUSY``, ``INTERRUPTED`` or ``DISK``."""
+    """Run the cell unless it has ended; returns 0 if it is ``ok``, 1 if not, or one of the codes above."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--source", type=Path)
@@ -62,6 +65,8 @@ def main(arguments: list[str] | None = None) -> int:
         return _follow(options, stop)
     try:
         with filelock.FileLock(options.folder / "lock", blocking=False):
+            for left in options.folder.glob(".*.tmp"):  # of a worker that was killed while it wrote (files.replacing)
+                left.unlink()
             ended = read_status(options.folder)["status"]
             if ended == "ok" or (ended != "missing" and not options.retry):
                 return 0 if ended == "ok" else 1
@@ -79,6 +84,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(options: argparse.Namespace, stop: "_StopRequest") -> int:
     from . import parallel
     from .cell import Cell
+    from .checkpoint import remove_checkpoints
     from .devices import choose_device, describe, memory_limit, peak_memory_mb
     from .errors import UserError
     from .experiment import Interrupted
@@ -104,12 +110,17 @@ def _run(options: argparse.Namespace, stop: "_StopRequest") -> int:
         with limit, followers(options.processes, _command(options), parallel.local_device(device)):
             load_plugins(options.plugin)
             cell = Cell.from_json((options.folder / "spec.json").read_text(encoding="utf-8"))
+            if cell.with_digest().digest != cell.digest:  # its key would name numbers of other code
+                raise _CodeHasChanged(CODE_HAS_CHANGED)
             log.info("cell %s: %s on %s@%d, seed %d", cell.key, cell.label, cell.target, cell.shots, cell.seed)
             _run_cell(options, cell, device, stop)
         status, reason = "ok", ""
     except Interrupted as error:
         log.info("%s", error)
         return INTERRUPTED
+    except _CodeHasChanged as error:
+        log.info("%s", error)
+        return CHANGED
     except Diverged as error:
         status, reason = "diverged", str(error)
     except Exception as error:
@@ -119,6 +130,8 @@ def _run(options: argparse.Namespace, stop: "_StopRequest") -> int:
         traceback.print_exc(file=sys.stdout)
     log.info("%s %s", status, reason)
     write_status(options.folder, status, reason, peak_memory_mb=round(peak_memory_mb(device), 1), **facts)
+    if status == "ok":  # not before: a kill in between would throw the training away
+        remove_checkpoints(options.folder)
     return 0 if status == "ok" else 1
 
 
@@ -185,6 +198,10 @@ def _is_out_of_memory(error: Exception) -> bool:
         words in str(error) for words in ("can't allocate memory", "bad_alloc", "out of memory")
     )
     return said or isinstance(error, MemoryError | torch.cuda.OutOfMemoryError)
+
+
+class _CodeHasChanged(Exception):
+    """The cell was planned with other code than is here."""
 
 
 class _StopRequest:

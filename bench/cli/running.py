@@ -63,6 +63,7 @@ def run(
 ):
     """Train and measure what a matrix asks for and is not stored yet; then write the report."""
     from ..environment import describe_environment
+    from ..errors import UserError
     from ..executors.choice import choose_executor
     from ..files import write_atomically, write_json
     from ..planning import plan_matrix
@@ -70,6 +71,8 @@ def run(
     from ..rows import read_curves, read_rows
     from ..store import Store
 
+    if processes > 1 and device.startswith("cuda:"):
+        raise UserError(f"--device {device} is one GPU; write --device cuda with --processes {processes}")
     load_plugins(plugin)
     asked = load_asked(matrix, strategy)
     root = store or Path("runs") / asked.name
@@ -115,8 +118,10 @@ def run(
     if pending:
         say(", ".join(f"{count} {status}" for status, count in ended.most_common()))
         for cell in plan.cells:
-            if opened.status(cell.key) != "ok":
+            if opened.status(cell.key) not in ("ok", "missing"):
                 _say_failure(opened, cell)
+        if left := ended["missing"]:  # their workers said so
+            say(f"{left} cells were not run: the code has changed since they were planned; run `graftbench run` again")
     if report:
         say(f"report: {(opened.report / 'index.html').resolve()}")
     if ended["ok"] < len(plan.cells):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..errors import UserError
 from ..store import read_status, write_status
-from ..worker import DISK, INTERRUPTED
+from ..worker import CHANGED, DISK, INTERRUPTED
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,10 @@ Ctrl-C stops cleanly, and what had not finished stays missing and resumes; a sec
 def record_silent_end(folder: Path, code: int) -> None:
     """Write a status for a worker that left none: killed by a signal, or gone with ``code``.
 
-    Raises ``UserError`` if it could not write: the cell is not to blame and stays missing.
+    A cell that was planned with other code stays missing. Raises ``UserError`` if the worker could not write: the cell
+    is not to blame and stays missing.
     """
-    if read_status(folder)["status"] != "missing":
+    if code == CHANGED or read_status(folder)["status"] != "missing":
         return
     if code == DISK:
         raise UserError(

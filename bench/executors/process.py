@@ -9,14 +9,18 @@ from dataclasses import dataclass
 
 import psutil
 
+from ..errors import UserError
 from ..pinning import pinned
 from ..store import read_status, write_status
-from ..worker import BUSY, PARENT
+from ..worker import BUSY, CHANGED, CODE_HAS_CHANGED, PARENT
 from .job import Job, record_silent_end
 
 POLL_SECONDS = 0.1
 GRACE_SECONDS = 30.0
 """How long an interrupted cell may take to write its checkpoint."""
+LAUNCHER = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_USE_AGENT_STORE")
+"""Environment variables with which a cluster job or torchrun would make a worker one of its own processes; a worker
+that trains on several sets them itself (``followers``)."""
 
 
 @dataclass
@@ -32,7 +36,8 @@ class CellProcess:
 
 def start(job: Job, threads: int, memory_gb: float, gpu: str | None = None) -> CellProcess:
     """Start the worker of ``job`` with its output in ``log.txt``."""
-    environment = {**os.environ, **pinned(threads), PARENT: str(os.getpid())}
+    inherited = {name: value for name, value in os.environ.items() if name not in LAUNCHER}
+    environment = {**inherited, **pinned(threads), PARENT: str(os.getpid())}
     if job.package is not None:
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(job.package), os.environ.get("PYTHONPATH")]))
     if gpu is not None and job.processes == 1:
@@ -83,12 +88,17 @@ def kill(cell: CellProcess) -> None:
 
 
 def wait(cell: CellProcess) -> int:
-    """Watch one cell to its end; returns its exit code, with its status written unless another process has the cell."""
+    """Watch one cell to its end; returns its exit code, with its status written unless another process has the cell.
+
+    Raises ``UserError`` if the cell was planned with other code than is here: the scheduler tells it to the run.
+    """
     try:
         while (code := poll(cell)) is None:
             time.sleep(POLL_SECONDS)
     finally:
         kill(cell)
+    if code == CHANGED:
+        raise UserError(f"{cell.job.folder.name}: {CODE_HAS_CHANGED}")
     if code != BUSY:
         record_silent_end(cell.job.folder, code)
     return code

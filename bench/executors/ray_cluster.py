@@ -10,7 +10,7 @@ from typing import Any
 
 import filelock
 
-from ..checkpoint import NEWEST, PREVIOUS
+from ..checkpoint import NEWEST, PREVIOUS, remove_checkpoints
 from ..errors import UserError
 from ..files import write_atomically
 from ..store import read_status, write_status
@@ -179,6 +179,8 @@ class _Run:
         for name, content in cell.items():
             write_atomically(job.folder / name, content)
         write_atomically(job.folder / "status.json", status)
+        if read_status(job.folder)["status"] == "ok":
+            remove_checkpoints(job.folder)  # those that it went on from
 
 
 def _read(folder: Path) -> on_node.Files:

@@ -54,6 +54,41 @@ def test_more_strategies_join_a_store_without_rerunning_the_others(graftbench, m
     assert set(rows_of(tmp_path / "runs/tiny").strategy) == {"scratch", "finetune-g"}
 
 
+def test_one_named_gpu_for_several_processes_is_refused(graftbench, matrix_file):
+    refused = graftbench("run", matrix_file(), "--device", "cuda:1", "--processes", "2")
+    assert refused.returncode == 2
+    assert "--device cuda:1 is one GPU; write --device cuda with --processes 2" in refused.stderr
+
+
+def test_code_that_changes_between_planning_and_running_is_said_once(graftbench, matrix_file, tmp_path):
+    """A plug-in that writes to its own file when it is imported the first time stands for the user's editor."""
+    plugin = tmp_path / "edited.py"
+    plugin.write_text(EDITED)
+    result = graftbench("run", matrix_file(strategies=["edited"], seeds=2), "--plugin", plugin, "--no-report")
+    assert result.returncode == 1, result.stdout + result.stderr
+    assert "2 missing" in result.stdout
+    assert result.stdout.count("2 cells were not run: the code has changed") == 1
+    log = next((tmp_path / "runs/tiny/cells").glob("*/log.txt")).read_text()
+    assert log.count("the code has changed") == 1
+
+
+EDITED = '''
+import os
+from pathlib import Path
+from graftbench.strategies import register
+from graftbench.strategies.scratch import Scratch
+
+if "GRAFTBENCH_PARENT" in os.environ:
+    with Path(__file__).open("a") as file:
+        file.write("# edited\\n")
+
+
+@register("edited")
+class Edited(Scratch):
+    """It."""
+'''
+
+
 PLUGIN = '''
 import os, time
 from dataclasses import dataclass

@@ -10,8 +10,9 @@ from graftbench.bench.errors import UserError
 from graftbench.bench.executors.gpus import Room
 from graftbench.bench.executors.job import Job
 from graftbench.bench.executors.local import run_local
+from graftbench.bench.executors.process import LAUNCHER, start, wait
 from graftbench.bench.store import read_status, write_status
-from graftbench.bench.worker import BUSY, DISK, INTERRUPTED
+from graftbench.bench.worker import BUSY, CHANGED, DISK, INTERRUPTED
 
 OK = """echo '{"status": "ok", "reason": ""}' > status.json"""
 
@@ -106,6 +107,26 @@ def test_a_cell_that_another_run_works_on_is_left_to_it(make_job, monkeypatch):
     job = make_job(f"echo >> starts; (sleep 0.1; {OK}) & exit {BUSY}")
     assert run(job)[0]["status"] == "ok"
     assert (job.folder / "starts").read_text() == "\n", "not started again once the other run has ended it"
+
+
+def test_a_cell_of_other_code_stays_missing_is_not_tried_again_and_costs_no_other(make_job):
+    job, other = make_job(f"echo >> starts; exit {CHANGED}"), make_job(OK, "other")
+    assert [ended["status"] for ended in run(job, other)] == ["missing", "ok"]
+    assert (job.folder / "starts").read_text() == "\n"
+
+
+def test_on_a_cluster_a_cell_of_other_code_is_told_to_the_run(make_job):
+    with pytest.raises(UserError, match="the code has changed"):
+        wait(start(make_job(f"exit {CHANGED}"), 1, 1.0))
+
+
+def test_a_worker_is_no_process_of_the_job_that_the_run_is_part_of(make_job, monkeypatch):
+    for name in LAUNCHER:
+        monkeypatch.setenv(name, "1")
+    job = make_job("env > environment; " + OK)
+    run(job)
+    names = {line.partition("=")[0] for line in (job.folder / "environment").read_text().splitlines()}
+    assert "PATH" in names and not names & {"RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"}
 
 
 def test_a_full_disk_ends_the_run_and_blames_no_cell(make_job):

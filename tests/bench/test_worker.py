@@ -1,0 +1,86 @@
+"""What a worker does before and after its cell: it clears up, and stores nothing under the key of other code."""
+
+import argparse
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+from finished import a_cell
+from graftbench.bench import worker
+from graftbench.bench.checkpoint import NEWEST
+from graftbench.bench.store import read_status
+
+
+@pytest.fixture
+def options(tmp_path):
+    return argparse.Namespace(
+        folder=tmp_path,
+        source=None,
+        references=tmp_path / "references",
+        device="cpu",
+        plugin=[],
+        memory_gb=None,
+        retry=False,
+        checkpoint_seconds=60.0,
+        processes=1,
+        deterministic=False,
+    )
+
+
+def plan(folder, cell):
+    (folder / "spec.json").write_text(cell.canonical())
+
+
+class NeverAsked:
+    def is_set(self):
+        return False
+
+
+def test_a_cell_of_other_code_is_not_run_and_stays_missing(options, monkeypatch, caplog):
+    caplog.set_level("INFO", "graftbench")
+    ran = []
+    monkeypatch.setattr(worker, "_run_cell", lambda *arguments: ran.append(arguments))
+    plan(options.folder, replace(a_cell(0), digest="0" * 16))
+    assert worker._run(options, NeverAsked()) == worker.CHANGED
+    assert not ran and read_status(options.folder)["status"] == "missing"
+    assert [r.message for r in caplog.records] == [worker.CODE_HAS_CHANGED]
+    plan(options.folder, a_cell(0).with_digest())
+    assert worker._run(options, NeverAsked()) == 0
+    assert ran and read_status(options.folder)["status"] == "ok"
+
+
+@pytest.mark.parametrize("status", ["ok", "failed"])
+def test_checkpoints_outlive_the_cell_until_its_status_is_written_and_go_only_if_that_is_ok(
+    options, monkeypatch, status
+):
+    checkpoint, there = options.folder / NEWEST, []
+
+    def run_cell(*arguments):
+        checkpoint.write_bytes(b"x")
+        if status == "failed":
+            raise ValueError("not today")
+
+    def write_status(*arguments, **facts):
+        there.append(checkpoint.exists())
+        written(*arguments, **facts)
+
+    written = worker.write_status
+    monkeypatch.setattr(worker, "_run_cell", run_cell)
+    monkeypatch.setattr(worker, "write_status", write_status)
+    plan(options.folder, a_cell(0).with_digest())
+    worker._run(options, NeverAsked())
+    assert read_status(options.folder)["status"] == status
+    assert there == [True], "a kill before the status is written must not cost the training"
+    assert checkpoint.exists() == (status == "failed")
+
+
+def test_what_a_killed_worker_left_half_written_is_deleted(tmp_path):
+    (tmp_path / "status.json").write_text(json.dumps({"status": "ok", "reason": ""}))
+    left, kept = tmp_path / ".checkpoint.safetensors.0123.tmp", tmp_path / "samples.png"
+    left.touch()
+    kept.touch()
+    command = [sys.executable, "-m", "graftbench.bench.worker", str(tmp_path), "--references", str(tmp_path)]
+    assert subprocess.run(command, check=False).returncode == 0
+    assert kept.exists() and not left.exists()
