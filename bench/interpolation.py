@@ -23,4 +23,5 @@ def interpolate(generator: nn.Module, rng: torch.Generator) -> Tensor | None:
     start, end = ends[0][:, None], ends[1][:, None]
     angle = torch.acos(nn.functional.cosine_similarity(start, end, dim=-1).clamp(-1, 1))[..., None]
     walks = (torch.sin((1 - weights) * angle) * start + torch.sin(weights * angle) * end) / torch.sin(angle)
-    return to_uint8(generator(walks.flatten(0, 1)))
+    # One walk at a time: at 1024 px all of them at once would need more memory than the training.
+    return torch.cat([to_uint8(generator(walk)) for walk in walks])

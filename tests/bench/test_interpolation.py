@@ -1,7 +1,9 @@
 """Latent walks."""
 
 import torch
+from graftbench.bench.backbones import make_backbone
 from graftbench.bench.interpolation import STEPS, STRIPS, interpolate
+from graftbench.strategies.base import to_uint8
 from torch import nn
 
 
@@ -10,10 +12,10 @@ class Linear(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.seen = torch.empty(0)
+        self.seen = []
 
     def forward(self, latents):
-        self.seen = latents
+        self.seen.append(latents)
         return latents.view(-1, 3, 2, 2).tanh()
 
 
@@ -22,7 +24,8 @@ def test_a_walk_starts_and_ends_at_its_latents_and_keeps_a_length_between():
     images = interpolate(generator, torch.Generator().manual_seed(3))
     assert images is not None and images.shape == (STRIPS * STEPS, 3, 2, 2) and images.dtype == torch.uint8
     ends = torch.randn(2, STRIPS, 12, generator=torch.Generator().manual_seed(3))
-    walks = generator.seen.view(STRIPS, STEPS, 12)
+    assert [len(latents) for latents in generator.seen] == [STEPS] * STRIPS, "one walk at a time"
+    walks = torch.stack(generator.seen)
     torch.testing.assert_close(walks[:, 0], ends[0])
     torch.testing.assert_close(walks[:, -1], ends[1])
     lengths = walks.norm(dim=-1)
@@ -31,3 +34,14 @@ def test_a_walk_starts_and_ends_at_its_latents_and_keeps_a_length_between():
 
 def test_a_generator_without_a_latent_space_has_no_walks():
     assert interpolate(nn.Identity(), torch.Generator()) is None
+
+
+def test_walk_by_walk_gives_the_images_of_all_at_once():
+    torch.manual_seed(0)
+    generator = make_backbone("dcgan", 32, 4).make_generator().eval()
+    seen = []
+    hook = generator.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
+    images = interpolate(generator, torch.Generator().manual_seed(3))
+    hook.remove()
+    with torch.no_grad():
+        assert images is not None and torch.equal(images, to_uint8(generator(torch.cat(seen))))
