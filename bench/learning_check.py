@@ -34,9 +34,9 @@ class Budget:
 
 BUDGETS = {
     "dcgan": Budget(width=32, batch=64, kimg=300),
-    "sngan": Budget(width=8, batch=32, kimg=400),
+    "sngan": Budget(width=8, batch=32, kimg=640),
     # Its R1 weight is that of 256 px; the published rule (Karras et al. 2020, 0.0002 R^2 / batch) gives 0.013 here.
-    "stylegan2": Budget(width=16, batch=16, kimg=160, optimisation={"r1_gamma": 0.05}),
+    "stylegan2": Budget(width=16, batch=16, kimg=640, optimisation={"r1_gamma": 0.05}),
 }
 EXTRACTOR = "efficientnet-lite0-64"
 
