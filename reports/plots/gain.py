@@ -44,7 +44,8 @@ def gain_heatmap(family: Setting, metric: str = "kid") -> Plot | Absent:
         title,
         f"Mean gain in {metric_title(column, False)} over training from scratch with the same seed, {units}; above 0 "
         f"transfer helps. ▼ negative transfer, ? undecided (the 95 % interval of the paired difference holds 0, or "
-        f"fewer than two pairs). {family.title}; {family.completeness}.",
+        f"fewer than two pairs); each interval by itself, so that chance alone decides about one place in 20. "
+        f"{family.title}; {family.completeness}.",
         f"Heat map of {len(labels)} strategies and {len(columns)} targets; negative transfer in {len(negative)} of "
         f"{len(data)} places.",
         figure,
