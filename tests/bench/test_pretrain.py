@@ -14,7 +14,7 @@ from graftbench.bench.metrics.evaluator import Evaluator
 from graftbench.bench.pretrain import FAKES, REALS, pretrain
 from graftbench.bench.registries import extractors
 from graftbench.bench.seeds import seed_for
-from graftbench.bench.source import CURVE, SHIPPED, SourceSpec, find_source, load_source, save_source
+from graftbench.bench.source import CURVE, SHIPPED, SPEC, WEIGHTS, SourceSpec, find_source, load_source, save_source
 from graftbench.datasets import evaluation_images, open_domain
 from graftbench.strategies import to_uint8
 
@@ -44,6 +44,17 @@ def test_a_shipped_source_scores_what_its_curve_ends_with(folder):
     with torch.no_grad():
         fakes = torch.cat([to_uint8(generator(part)) for part in latents.split(250)])
     assert evaluator.evaluate(fakes, full=False)[KID] == pytest.approx(shipped_curve(folder)[-1][KID], rel=0.01)
+
+
+def test_an_artefact_is_complete_when_its_spec_is_there(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRAFTBENCH_CACHE", str(tmp_path))
+    mine = dataclasses.replace(QUICK, seed=1)
+    folder = tmp_path / "sources" / mine.name
+    folder.mkdir(parents=True)
+    (folder / WEIGHTS).write_bytes(b"")
+    assert find_source(mine) is None
+    (folder / SPEC).write_text("{}")
+    assert find_source(mine) == folder
 
 
 @pytest.mark.parametrize(
