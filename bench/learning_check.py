@@ -33,10 +33,10 @@ class Budget:
 
 
 BUDGETS = {
-    # A firmer R1 and a longer average than transfers use: slower at first, better from 100 kimg on.
+    # A firmer R1 and a longer average than transfers use, since the training is so much longer.
     "dcgan": Budget(width=32, batch=64, kimg=1500, optimisation={"r1_gamma": 5.0, "ema_half_life_kimg": 10.0}),
     "sngan": Budget(width=8, batch=32, kimg=640),
-    # Its R1 weight is that of 256 px; the published rule (Karras et al. 2020, 0.0002 R^2 / batch) gives 0.013 here.
+    # Its R1 weight is that of 1024 px; the published rule (Karras et al. 2020, 0.0002 R^2 / batch) gives 0.013 here.
     "stylegan2": Budget(width=16, batch=16, kimg=640, optimisation={"r1_gamma": 0.05}),
 }
 EXTRACTOR = "efficientnet-lite0-64"

@@ -33,8 +33,8 @@ def transfer_gain(rows: pd.DataFrame, metric: str, baseline: str = SCRATCH, conf
     Runs are paired by seed. ``gain`` is in the metric's units, positive for better; ``score_gain`` on the normalised
     scale. ``low`` and ``high`` bound the mean gain (paired Student t), and ``verdict`` follows from them alone:
     ``gain``, ``negative transfer``, or ``undecided`` (with fewer than two pairs always); no correction is made for the
-    number of places, since each answers a question of its own. ``unpaired`` counts the seeds
-    of the block of which a run is missing.
+    number of places, since each answers a question of its own. ``unpaired`` counts the seeds of the block of which a
+    run is missing.
     """
     _require(rows, metric)
     rows = rows.assign(value=signed(rows[metric], metric), score=_score_or_nan(rows, metric))
