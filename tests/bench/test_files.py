@@ -1,0 +1,31 @@
+"""Stored files take the place of others whole, and can be read by whom the user's umask lets read them."""
+
+import os
+import stat
+
+import pytest
+import torch
+from graftbench.bench.files import replacing, write_atomically
+from safetensors.torch import save_file
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o027])
+def test_weights_and_text_get_the_permissions_of_the_umask(tmp_path, umask):
+    before = os.umask(umask)
+    try:
+        write_atomically(tmp_path / "text", "words")
+        with replacing(tmp_path / "weights") as temporary:
+            save_file({"a": torch.zeros(2)}, temporary)
+    finally:
+        os.umask(before)
+    modes = {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("text", "weights")}
+    assert modes == {0o666 & ~umask}
+
+
+def test_an_exception_leaves_the_old_file_and_nothing_else(tmp_path):
+    write_atomically(tmp_path / "text", "old")
+    with pytest.raises(RuntimeError), replacing(tmp_path / "text") as temporary:
+        temporary.write_text("half of the n")
+        raise RuntimeError
+    assert (tmp_path / "text").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["text"]
