@@ -102,6 +102,8 @@ class AdversarialStrategy(Strategy):
         return torch.optim.Adam(list(parameters), lr=lr, betas=self.setup.optimisation.betas, fused=True)
 
     def step(self, real: Tensor) -> dict[str, Tensor]:
+        if self.setup.optimisation.lr_decay != 1:
+            self._decay_rates()
         latents = self.latents(len(real))
         with self.setup.autocast():
             fake = self.fake_images(latents)
@@ -110,6 +112,17 @@ class AdversarialStrategy(Strategy):
         self.average.update(self.generator, self.setup.batch)
         self.steps_done += 1
         return losses
+
+    def _decay_rates(self) -> None:
+        """Set the learning rates of this step; ``lr_decay`` is reached at the end of the budget."""
+        optimisation = self.setup.optimisation
+        share = optimisation.lr_decay ** (self.steps_done / self.setup.steps)
+        for optimiser, rate in (
+            (self.generator_optimiser, optimisation.generator_lr),
+            (self.discriminator_optimiser, optimisation.discriminator_lr),
+        ):
+            for group in optimiser.param_groups:
+                group["lr"] = rate * share
 
     def update_discriminator(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         """One step of the discriminator; R1 is taken lazily, on the augmented reals."""

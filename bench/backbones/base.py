@@ -88,6 +88,8 @@ class AdversarialDefaults:
     """Lazy regularisation: the penalty is taken each n-th step and scaled by n."""
     ema_half_life_kimg: float
     """Half-life of the generator's moving average, in thousand images shown."""
+    lr_decay: float = 1.0
+    """Both learning rates fall geometrically over the budget, to this share of themselves at its end."""
     path_length_weight: float = 0.0
     path_length_every: int = 4
 

@@ -10,9 +10,11 @@ from graftbench.bench.backbones import make_backbone
 from graftbench.bench.cli import app
 from graftbench.bench.errors import UserError
 from graftbench.bench.importing import import_checkpoint
+from graftbench.bench.matrix_file import parse_matrix
+from graftbench.bench.planning import plan_matrix
 from graftbench.bench.public_sources import public_sources
 from graftbench.bench.registries import backbones
-from graftbench.bench.source import load_source
+from graftbench.bench.source import WEIGHTS, load_source
 from safetensors.torch import save_file
 from typer.testing import CliRunner
 
@@ -119,6 +121,27 @@ def test_a_converted_generator_alone_is_imported_and_that_is_said(checkpoint, tm
     assert any("no discriminator" in note for note in imported.notes)
     with pytest.raises(UserError, match="holds no discriminator"):
         load_source(tmp_path / "out").make_discriminator()
+
+
+def test_a_plan_refuses_a_strategy_that_starts_from_the_discriminator_which_is_not_there(checkpoint, tmp_path):
+    converted = {name: checkpoint[name] for name in ("g_ema", "latent_avg")}
+    import_checkpoint(saved(converted, tmp_path), "rosinality", tmp_path / "out", "toyfaces")
+    content = {
+        "name": "alone",
+        "backbone": {"name": "stylegan2", "resolution": 32, "width": WIDTH},
+        "source": {"domain": "toyfaces", "model": str(tmp_path / "out")},
+        "targets": ["toycats"],
+        "shots": 10,
+        "seeds": 1,
+        "strategies": ["source-only", "finetune-g"],
+        "budget": {"kimg": 1},
+    }
+    assert len(plan_matrix(parse_matrix(content, "alone.yaml")).cells) == 2
+    with pytest.raises(UserError, match="has no discriminator, and frozen-d starts from one; leave frozen-d out"):
+        plan_matrix(parse_matrix({**content, "strategies": ["frozen-d"]}, "alone.yaml"))
+    (tmp_path / "out" / WEIGHTS).write_bytes(b"damaged")
+    with pytest.raises(UserError, match=r"source\.safetensors: cannot be read"):
+        plan_matrix(parse_matrix({**content, "strategies": ["frozen-d"]}, "alone.yaml"))
 
 
 def test_the_prefix_of_cdc_checkpoints_is_stripped(checkpoint, tmp_path):
