@@ -77,7 +77,15 @@ class SourceChoice(Section):
     seed: int = Field(0, ge=0, le=MOST_SEED)
     optimisation: Optimisation = {}
     """As the matrix's, for the training of the source."""
+    augment: str = "none"
+    """What the source GAN's discriminator sees the images through; a VAE learns them as they are."""
     model: str | None = None
+
+    @field_validator("augment")
+    @classmethod
+    def _augmentation_exists(cls, value: str) -> str:
+        augmentations.entry(value)
+        return value
 
 
 Source = Annotated[SourceChoice, BeforeValidator(_as_domain)]

@@ -14,7 +14,7 @@ from .hyperparameters import check_type
 from .matrix import Matrix, SourceChoice, Target
 from .public_sources import BACKBONE, PublicSource, model_folder, public_sources
 from .registries import augmentations, strategies
-from .source import SourceSpec, find_source, read_spec, source_sha256
+from .source import SourceSpec, find_source, networks_in, read_spec, source_sha256
 
 if TYPE_CHECKING:
     from .backbones import Backbone
@@ -131,7 +131,7 @@ def _check_setting(name: str, value: Any, expected: Any) -> None:
             raise UserError(f"optimisation.{name} must not be negative, but is {value!r}")
         if name == "betas" and float(each) >= 1:
             raise UserError(f"optimisation.betas must be below 1, but are {value!r}")
-        if name.endswith(("_every", "half_life_kimg")) and float(each) == 0:
+        if name.endswith(("_every", "half_life_kimg", "_decay")) and float(each) == 0:
             raise UserError(f"optimisation.{name} must be more than 0")
 
 
@@ -174,7 +174,7 @@ def _add_cells(matrix: Matrix, plan: Plan, kind: Any, name: str, params: dict, a
                 plan.to_pretrain.append(spec)
             plan.waiting += len(matrix.shots_of(target)) * len(matrix.seeds)
             return
-        _require_fitting(folder, matrix, kind.source_kind)
+        _require_fitting(folder, matrix, name, kind)
         sha256 = source_sha256(folder)
     for shots in matrix.shots_of(target):
         for seed in matrix.seeds:
@@ -231,15 +231,21 @@ def source_spec(matrix: Matrix, choice: SourceChoice, kind: Any) -> SourceSpec:
         batch=choice.batch,
         seed=choice.seed,
         optimisation=choice.optimisation,
+        augment=choice.augment if kind == "gan" else "none",
     )
 
 
-def _require_fitting(folder: Path, matrix: Matrix, kind: str) -> None:
+def _require_fitting(folder: Path, matrix: Matrix, name: str, strategy: Any) -> None:
     spec = read_spec(folder)
-    wanted = {"kind": kind, **matrix.backbone.model_dump()}
+    wanted = {"kind": strategy.source_kind, **matrix.backbone.model_dump()}
     wanted["backbone"] = wanted.pop("name")
     wrong = [
-        f"{name} {spec.get(name)!r} instead of {value!r}" for name, value in wanted.items() if spec.get(name) != value
+        f"{part} {spec.get(part)!r} instead of {value!r}" for part, value in wanted.items() if spec.get(part) != value
     ]
     if wrong:
         raise UserError(f"{folder}: this source model has {', '.join(wrong)}")
+    if getattr(strategy, "discriminator_from_source", False) and "discriminator" not in networks_in(folder):
+        raise UserError(
+            f"{folder}: this source model has no discriminator, and {name} starts from one; leave {name} out, or take "
+            "another source"
+        )

@@ -50,7 +50,7 @@ def pretrain(
         backbone=backbone,
         optimisation=dataclasses.replace(type(backbone).defaults, **spec.optimisation),
         shots=images,
-        augmentation=make_augmentation("none", from_source=False),
+        augmentation=make_augmentation(spec.augment, from_source=False, kimg=spec.kimg),
         batch=spec.batch,
         steps=total_steps(spec.kimg, spec.batch),
         device=device,

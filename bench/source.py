@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -16,6 +17,8 @@ from .files import cache_root, replacing, sha256_of, write_atomically, write_jso
 SHIPPED = Path(__file__).parent / "sources"
 NEEDED = ("backbone", "resolution", "width", "sha256")
 """What a spec must say for its weights to be found right and loaded."""
+UNSAID: dict[str, Any] = {"optimisation": {}, "augment": "none"}
+"""What holds where a spec does not say it."""
 WEIGHTS, SPEC, CURVE = "source.safetensors", "spec.json", "curve.jsonl"
 
 
@@ -33,10 +36,12 @@ class SourceSpec:
     seed: int
     optimisation: dict[str, Any] = field(default_factory=dict)
     """Settings of the backbone's optimisers and regularisers that differ from its defaults."""
+    augment: str = "none"
+    """What its discriminator sees the images through."""
 
     def as_dict(self) -> dict[str, Any]:
-        """What is stored and hashed; ``optimisation`` is left out where all is as the backbone has it."""
-        return {name: value for name, value in asdict(self).items() if name != "optimisation" or value}
+        """What is stored and hashed: without the settings that may be left out, where they are left out."""
+        return {name: value for name, value in asdict(self).items() if UNSAID.get(name) != value}
 
     @property
     def name(self) -> str:
@@ -100,7 +105,7 @@ def holds(folder: Path, spec: SourceSpec) -> bool:
     """Whether ``folder`` is a finished artefact of ``spec``. Raises ``UserError`` if it is one of another spec."""
     if not (folder / SPEC).is_file():
         return False
-    found = {"optimisation": {}} | read_spec(folder)
+    found = UNSAID | read_spec(folder)
     differing = [name for name, value in asdict(spec).items() if found.get(name) != value]
     if differing:
         raise UserError(f"{folder}: holds a source model with another {', '.join(differing)}; choose another folder")
@@ -134,6 +139,16 @@ def read_spec(folder: Path) -> dict[str, Any]:
     if lacking := [name for name in NEEDED if not isinstance(spec, dict) or name not in spec]:
         raise UserError(f"{folder}: not a source artefact, {SPEC} has no {', '.join(lacking)}")
     return spec
+
+
+def networks_in(folder: Path) -> set[str]:
+    """Which networks an artefact holds, by role, without reading their weights. Raises ``UserError``."""
+    try:
+        with safe_open(folder / WEIGHTS, "np") as tensors:
+            names = tensors.keys()
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"{folder / WEIGHTS}: cannot be read ({error})") from error
+    return {name.partition(".")[0] for name in names}
 
 
 def load_source(folder: Path) -> Source:

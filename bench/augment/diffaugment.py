@@ -22,6 +22,14 @@ class DiffAugment(Augmentation):
         return cut_out(translate(jitter_colour(images, rng), rng), rng)
 
 
+@register("translation", cite="Zhao et al., Differentiable Augmentation, NeurIPS 2020, arXiv:2006.10738")
+class Translation(Augmentation):
+    """DiffAugment's translation alone, so that no pattern survives that depends on where the strides fall."""
+
+    def __call__(self, images: Tensor, rng: Generator) -> Tensor:
+        return translate(images, rng)
+
+
 def jitter_colour(images: Tensor, rng: Generator) -> Tensor:
     """x + U(-0.5, 0.5); then times U(0, 2) about the mean over channels; then times U(0.5, 1.5) about the mean."""
     uniform = torch.rand(3, len(images), 1, 1, 1, generator=rng, device=images.device)

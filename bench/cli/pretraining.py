@@ -31,6 +31,7 @@ def pretrain(
         list[str] | None,
         typer.Option(help="NAME=VALUE instead of the backbone's own, such as r1_gamma=0.1; repeatable"),
     ] = None,
+    augment: Annotated[str, typer.Option(help="what a GAN's discriminator sees the images through")] = "none",
     extractor: str = "efficientnet-lite0-64",
     device: Device = "auto",
 ):
@@ -41,15 +42,19 @@ def pretrain(
     from ..hyperparameters import parse_settings, without_words
     from ..matrix import MOST_KIMG
     from ..planning import check_optimisation
+    from ..registries import augmentations
     from ..source import SourceSpec
 
     if kind not in ("gan", "vae"):
         raise UserError(f"--kind is gan or vae, not {kind!r}")
     if not 0 < kimg <= MOST_KIMG:
         raise UserError(f"--kimg must be more than 0 and at most {MOST_KIMG}, not {kimg:g}")
+    augmentations.entry(augment)
+    if kind == "vae" and augment != "none":
+        raise UserError(f"--augment {augment} is for --kind gan: a VAE would learn the augmented images")
     settings = without_words(parse_settings(optimisation or [], "--optimisation", "r1_gamma=0.1"))
     check_optimisation(make_backbone(backbone, resolution, width), settings)
-    spec = SourceSpec(kind, backbone, resolution, width, domain, kimg, batch, seed, settings)  # type: ignore[arg-type]
+    spec = SourceSpec(kind, backbone, resolution, width, domain, kimg, batch, seed, settings, augment)  # type: ignore[arg-type]
     _train(spec, out or cache_root() / "sources" / spec.name, extractor, device)
 
 

@@ -59,6 +59,7 @@ def test_short_forms_mean_the_long_ones():
         ({"evaluation": {"fakes": 10**12}}, "evaluation.fakes: Input should be less than or equal to 1000000"),
         ({"evaluation": {"reals": 10**12}}, "evaluation.reals: Input should be less than or equal to 1000000"),
         ({"evaluation": {"points": 10**12}}, "evaluation.points: Input should be less than or equal to 10000"),
+        ({"source": {"domain": "toyfaces", "augment": "flop"}}, "unknown augmentation 'flop'; did you mean 'flip'"),
         ({"source": {"domain": "toyfaces", "batch": 10**12}}, "source.batch: Input should be less than or equal to"),
         ({"shots": 10**12}, "shots.0: Input should be less than or equal to 1000000"),
         ({"seeds": 10**12}, "seeds: give a number from 1 to"),
@@ -97,6 +98,7 @@ def test_a_mistake_is_one_line_with_the_nearest_valid_word(changes, message):
         ({"optimisation": {"betas": [0.5, 1.0]}}, "optimisation.betas must be below 1"),
         ({"optimisation": {"r1_every": 0}}, "optimisation.r1_every must be more than 0"),
         ({"optimisation": {"ema_half_life_kimg": 0}}, "optimisation.ema_half_life_kimg must be more than 0"),
+        ({"optimisation": {"lr_decay": 0}}, "optimisation.lr_decay must be more than 0"),
         ({"optimisation": {"batch": 8}}, "no setting 'batch'; known: betas"),
         ({"optimisation": {"r1_gamma": 10**400}}, "optimisation.r1_gamma must be a finite number"),
         ({"source": {"domain": "toyfaces", "optimisation": {"r1": 1}}}, "optimisation has no setting 'r1'"),
@@ -115,6 +117,12 @@ def test_a_plan_crosses_all_axes():
     plan = plan_matrix(parse(shots=[5, 10], augment=["none", "flip"]))
     assert len(plan.cells) == 2 * 2 * 2
     assert len({cell.key for cell in plan.cells}) == 8
+
+
+def test_a_source_gan_is_trained_on_augmented_images_and_a_source_vae_is_not():
+    source = {"domain": "toyfaces", "kimg": 7, "augment": "translation"}
+    plan = plan_matrix(parse(source=source, strategies=["finetune", "vae-finetune"]))
+    assert [(spec.kind, spec.augment) for spec in plan.to_pretrain] == [("gan", "translation"), ("vae", "none")]
 
 
 def test_a_target_says_its_source_and_shots_as_a_matrix_does():

@@ -20,7 +20,7 @@ from graftbench.strategies import to_uint8
 
 EXTRACTOR = "efficientnet-lite0-64"
 KID = f"kid@{EXTRACTOR}"
-QUICK = SourceSpec("gan", "dcgan", 32, 32, "toyfaces", 300.0, 64, 0)
+QUICK = SourceSpec("gan", "dcgan", 32, 32, "toyfaces", 600.0, 64, 0, augment="translation")
 
 
 def shipped_curve(folder) -> list[dict]:
@@ -72,15 +72,15 @@ def test_a_damaged_spec_is_one_line(tmp_path, spec, says):
 
 
 @pytest.mark.slow
-def test_a_short_pretraining_improves_as_the_shipped_curve_does(tmp_path):
-    """The shipped curve falls from its start to its first point at 30 kimg; 15 kimg must be on the way."""
-    start, first = (point[KID] for point in shipped_curve(find_source(QUICK))[:2])
-    curve = pretrain(
-        SourceSpec("gan", "dcgan", 32, 32, "toyfaces", 15.0, 64, 0), tmp_path, torch.device("cpu"), EXTRACTOR
-    )
-    assert curve[0][KID] == pytest.approx(start, rel=1e-3)
-    assert first - 1 < curve[-1][KID] < start - 0.2 * (start - first)
-    assert load_source(tmp_path).spec["kimg"] == 15.0
+def test_a_short_pretraining_sets_out_as_the_shipped_curve_does(tmp_path):
+    """Nothing depends on the budget but its end, so a tenth of it ends where the shipped curve has its first point."""
+    start, first = shipped_curve(find_source(QUICK))[:2]
+    tenth = dataclasses.replace(QUICK, kimg=QUICK.kimg / 10)
+    curve = pretrain(tenth, tmp_path, torch.device("cpu"), EXTRACTOR)
+    assert curve[0][KID] == pytest.approx(start[KID], rel=1e-3)
+    # Another processor rounds otherwise, and the training of a GAN makes much of it.
+    assert curve[-1]["kimg"] == first["kimg"] and curve[-1][KID] == pytest.approx(first[KID], rel=0.15)
+    assert load_source(tmp_path).spec["augment"] == "translation"
 
 
 def test_settings_of_the_optimiser_make_another_source(graftbench, tmp_path):
@@ -93,6 +93,22 @@ def test_settings_of_the_optimiser_make_another_source(graftbench, tmp_path):
     refused = graftbench(*command)
     assert refused.returncode == 2 and "with another optimisation" in refused.stderr
     assert SourceSpec(**{**vars(QUICK), "optimisation": {"r1_gamma": 0.5}}).name != QUICK.name
+
+
+def test_an_augmentation_makes_another_source_and_is_for_a_gan(graftbench, tmp_path):
+    command = ["pretrain", "toyfaces", "--kimg", "0.1", "--batch", "16", "--width", "4", "--augment", "translation"]
+    assert graftbench(*command, "--out", "moved").returncode == 0
+    assert json.loads((tmp_path / "moved" / "spec.json").read_text())["augment"] == "translation"
+    assert graftbench(*command[:-2], "--out", "as-is").returncode == 0
+    assert "augment" not in json.loads((tmp_path / "as-is" / "spec.json").read_text())
+    moved, as_is = (load_source(tmp_path / name).networks["discriminator"] for name in ("moved", "as-is"))
+    assert any(not torch.equal(moved[name], as_is[name]) for name in moved)
+    refused = graftbench(*command[:-2], "--out", "moved")
+    assert refused.returncode == 2 and "with another augment" in refused.stderr
+    vae = graftbench(*command, "--kind", "vae")
+    assert vae.returncode == 2 and "a VAE would learn the augmented images" in vae.stderr
+    unknown = graftbench(*command[:-1], "translatoin")
+    assert unknown.returncode == 2 and "did you mean 'translation'" in unknown.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """DiffAugment is differentiable, drawn per image from its generator alone, and within the paper's strengths."""
 
 import torch
-from graftbench.bench.augment.diffaugment import DiffAugment, cut_out, jitter_colour, translate
+from graftbench.bench.augment.diffaugment import DiffAugment, Translation, cut_out, jitter_colour, translate
 
 SIDE = 32
 
@@ -64,6 +64,11 @@ def test_translation_moves_by_up_to_an_eighth_in_every_direction_and_fills_with_
     left = translate(images, rng()).eq(0).all(1).sum((1, 2))
     expected = SIDE**2 - (SIDE - moves[:, 0].abs()) * (SIDE - moves[:, 1].abs())
     assert torch.equal(left, expected)
+
+
+def test_translation_alone_is_the_one_of_diffaugment():
+    images = pictures()
+    assert torch.equal(Translation()(images, rng(4)), translate(images, rng(4)))
 
 
 def test_cutout_removes_a_square_of_half_the_side():
