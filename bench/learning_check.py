@@ -39,8 +39,8 @@ BUDGETS = {
     "dcgan": Budget(
         width=32,
         batch=64,
-        kimg=1000,
-        optimisation={"ema_half_life_kimg": 10.0, "lr_decay": 0.05},
+        kimg=1500,
+        optimisation={"ema_half_life_kimg": 10.0, "lr_decay": 0.0},
         augment="translation",
     ),
     "sngan": Budget(width=8, batch=32, kimg=640),

@@ -131,7 +131,7 @@ def _check_setting(name: str, value: Any, expected: Any) -> None:
             raise UserError(f"optimisation.{name} must not be negative, but is {value!r}")
         if name == "betas" and float(each) >= 1:
             raise UserError(f"optimisation.betas must be below 1, but are {value!r}")
-        if name.endswith(("_every", "half_life_kimg", "_decay")) and float(each) == 0:
+        if name.endswith(("_every", "half_life_kimg")) and float(each) == 0:
             raise UserError(f"optimisation.{name} must be more than 0")
 
 

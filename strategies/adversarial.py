@@ -116,7 +116,7 @@ class AdversarialStrategy(Strategy):
     def _decay_rates(self) -> None:
         """Set the learning rates of this step; ``lr_decay`` is reached at the end of the budget."""
         optimisation = self.setup.optimisation
-        share = optimisation.lr_decay ** (self.steps_done / self.setup.steps)
+        share = 1 - (1 - optimisation.lr_decay) * self.steps_done / self.setup.steps
         for optimiser, rate in (
             (self.generator_optimiser, optimisation.generator_lr),
             (self.discriminator_optimiser, optimisation.discriminator_lr),

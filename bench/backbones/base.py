@@ -89,7 +89,7 @@ class AdversarialDefaults:
     ema_half_life_kimg: float
     """Half-life of the generator's moving average, in thousand images shown."""
     lr_decay: float = 1.0
-    """Both learning rates fall geometrically over the budget, to this share of themselves at its end."""
+    """Both learning rates fall in a straight line over the budget, to this share of themselves at its end."""
     path_length_weight: float = 0.0
     path_length_every: int = 4
 

@@ -98,7 +98,7 @@ def test_a_mistake_is_one_line_with_the_nearest_valid_word(changes, message):
         ({"optimisation": {"betas": [0.5, 1.0]}}, "optimisation.betas must be below 1"),
         ({"optimisation": {"r1_every": 0}}, "optimisation.r1_every must be more than 0"),
         ({"optimisation": {"ema_half_life_kimg": 0}}, "optimisation.ema_half_life_kimg must be more than 0"),
-        ({"optimisation": {"lr_decay": 0}}, "optimisation.lr_decay must be more than 0"),
+        ({"optimisation": {"lr_decay": -1}}, "optimisation.lr_decay must not be negative"),
         ({"optimisation": {"batch": 8}}, "no setting 'batch'; known: betas"),
         ({"optimisation": {"r1_gamma": 10**400}}, "optimisation.r1_gamma must be a finite number"),
         ({"source": {"domain": "toyfaces", "optimisation": {"r1": 1}}}, "optimisation has no setting 'r1'"),
