@@ -47,6 +47,8 @@ def normalised(scores: Scores) -> tuple[np.ndarray | None, str]:
         return usable(values, "the metric itself, between 0 and 1")
     if scores.column.better != "lower":
         return None, f"{scores.column.title} has no common scale over targets"
+    if np.isnan(scores.floor).all():
+        return None, f"{scores.column.title} has no real-vs-real floor"
     if "source-only" not in scores.references:
         return None, "no source-only cells, which would give the zero of the scale"
     with np.errstate(invalid="ignore"):

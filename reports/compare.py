@@ -114,13 +114,13 @@ def block_text(row: dict) -> str:
 
 
 def differences(paired: pd.DataFrame, metric: str, alpha: float = ALPHA) -> list[Difference]:
-    """One per strategy and block that both stores measured; Holm over all of them."""
+    """One per strategy and block that both stores measured; Holm over those of them that moved at all."""
     names = [f"{metric}.before", f"{metric}.after"]
     good = paired[(paired["_merge"] == "both") & paired[names].notna().all(axis=1)]
     good = good[(good["status.before"] == "ok") & (good["status.after"] == "ok")]
     groups = list(good.groupby([name for name in IDENTITY if name != "seed"], sort=True, dropna=False))
     shifts = [(group[names[1]] - group[names[0]]).to_numpy(float) for _, group in groups]
-    testable = [index for index, shift in enumerate(shifts) if len(shift) > 1]
+    testable = [index for index, shift in enumerate(shifts) if len(shift) > 1 and shift.any()]
     adjusted = dict(zip(testable, holm_adjust([paired_p(shifts[index]) for index in testable]), strict=True))
     found = []
     for index, ((_, group), shift) in enumerate(zip(groups, shifts, strict=True)):
@@ -167,6 +167,7 @@ def metric_table(paired: pd.DataFrame, metric: str) -> Table:
         ),
         notes=(
             f"{metric}: {found.direction}; cells paired by identity and seed, only where both ended ok.",
-            f"Difference with its 95 % interval; better or worse by the paired t test (Holm, {ALPHA:g}).",
+            "Difference with its 95 % interval; better or worse by the paired t test (Holm over those that are not"
+            f" identical, {ALPHA:g}).",
         ),
     )

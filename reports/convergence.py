@@ -22,6 +22,8 @@ class Run:
     seed: int
     x: np.ndarray
     value: np.ndarray
+    ended: bool = True
+    """Whether it went through its budget; the last point of one that did not is no final value."""
 
 
 def time_to_target(run: Run, target: float, horizon: float) -> float:
@@ -57,17 +59,16 @@ def area_under_best(run: Run, ladder: Ladder, horizon: float, metric: str) -> fl
     """Mean over [0, horizon] of the best value so far, on a scale that is 0 at the reference's median ``best``.
 
     FID: natural logarithm of the ratio to ``best``. Others: share of the way from ``start`` to ``best`` that is left.
-    Before the first measurement, and for a run without any, the value is ``start``; after the last it stays.
+    Before the first measurement, and for a run without any, the value is ``start``; after the last it stays. What lies
+    beyond the horizon does not count.
     """
     start, best = ladder.start, ladder.best
-    measured = np.isfinite(run.value)
+    measured = np.isfinite(run.value) & (run.x <= horizon)
     x = np.concatenate([[0.0], run.x[measured], [horizon]])
     value = np.concatenate([[start], run.value[measured], [np.inf]])
     if measured.any() and run.x[measured][0] == 0:
         x, value = x[1:], value[1:]
     so_far = np.minimum.accumulate(value)
-    inside = x <= horizon
-    x, so_far = x[inside], so_far[inside]
     if is_fid(metric):
         left = np.log(np.maximum(so_far, np.finfo(float).tiny) / best)
     else:
@@ -83,9 +84,9 @@ def runs_of(rows: pd.DataFrame, curves: pd.DataFrame, metric: str, against: str 
     nothing = np.empty(0, int)
     found = []
     ranked = rows[~rows["reference"].astype(bool)]
-    for key, label, seed in zip(ranked["key"], ranked["label"], ranked["seed"], strict=True):
+    for key, label, seed, status in zip(*(ranked[name] for name in ("key", "label", "seed", "status")), strict=True):
         where = points.get(key, nothing)
-        found.append(Run(str(label), int(seed), x[where], value[where]))
+        found.append(Run(str(label), int(seed), x[where], value[where], status == "ok"))
     return found
 
 
@@ -136,8 +137,9 @@ def speed(
 def anytime(
     rows: pd.DataFrame, curves: pd.DataFrame, metric: str, targets: dict[str, Ladder], against: str = "kimg"
 ) -> pd.DataFrame:
-    """Quality over the whole run: one row per block and label with auc, final_over_best and x_of_best (means).
+    """Quality over the whole run: one row per block and label with runs, ended, auc, final_over_best and x_of_best.
 
+    ``auc`` is the mean over all runs, the other two over the ``ended`` ones, since a run that died has no final value.
     ``final_over_best`` is 1 where a run ends at its best; NaN where the best value is not positive (as KID's may be).
     """
     table = []
@@ -147,13 +149,15 @@ def anytime(
             continue
         for label in dict.fromkeys(run.label for run in runs):
             mine = [run for run in runs if run.label == label]
-            tops = [(run, int(np.nanargmin(run.value))) for run in mine if np.isfinite(run.value).any()]
+            ended = [run for run in mine if run.ended and np.isfinite(run.value).any()]
+            tops = [(run, int(np.nanargmin(run.value))) for run in ended]
             ratios = [run.value[-1] / run.value[top] if run.value[top] > 0 else np.nan for run, top in tops]
             table.append(
                 {
                     **dict(zip(block_columns(group), block, strict=True)),
                     "label": label,
                     "runs": len(mine),
+                    "ended": len(ended),
                     "auc": float(np.mean([area_under_best(run, ladder, horizon, metric) for run in mine])),
                     "final_over_best": float(np.mean(ratios)) if ratios else np.nan,
                     "x_of_best": float(np.mean([run.x[top] for run, top in tops])) if tops else np.nan,

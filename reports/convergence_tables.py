@@ -94,7 +94,8 @@ def time_table(
             f"Restricted mean time in {against}, lower is better: a run that does not hit, or died, counts with the"
             f" time it was watched for ({longest}).",
             "The target lies between where naive fine-tuning starts and the best it reaches; it is frozen, and hit at"
-            " the first of two consecutive evaluations. Training time only." + (f" {clock}" if clock else ""),
+            " the first of two consecutive evaluations. There is none where that gain is within the metric's standard"
+            " error. Training time only." + (f" {clock}" if clock else ""),
             stratum_words(stratum) + ".",
         ),
     )
@@ -152,17 +153,20 @@ def anytime_table(
     found = anytime(rows, curves, metric, targets)
     body: list[tuple[Value, ...]] = []
     if len(found):
-        means = found.groupby("label")[["auc", "final_over_best", "x_of_best"]].mean()
+        by_label = found.groupby("label")
+        means, counts = by_label[["auc", "final_over_best", "x_of_best"]].mean(), by_label[["ended", "runs"]].sum()
         for label, line in means.sort_values(["auc", "x_of_best"], kind="stable").iterrows():
-            body.append((str(label), *(None if np.isnan(value) else f"{value:.3f}" for value in line)))
+            values = (None if np.isnan(value) else f"{value:.3f}" for value in line)
+            body.append((str(label), *values, "{ended}/{runs}".format(**counts.loc[label])))
     return Table(
         name=slug("convergence", "anytime", metric, *stratum.values()),
         title=f"Quality over the whole run in {metric}",
-        head=("strategy", "area under best so far", "final / best", "best at kimg"),
+        head=("strategy", "area under best so far", "final / best", "best at kimg", "runs that ended"),
         body=tuple(body),
         notes=(
             "Area: lower is better; 0 where the reference's best is reached at once. Final / best: 1 where a run ends"
-            " at its best, above where it has become worse since. Means over targets of means over seeds.",
+            " at its best, above where it has become worse since; it and the best's place are those of the runs that"
+            " ended. Means over targets of means over seeds.",
             stratum_words(stratum) + ".",
         ),
     )

@@ -15,9 +15,11 @@ def normalised_score(rows: pd.DataFrame, metric: str) -> pd.Series:
     """Each row's quality as a share of the way from the unadapted source (0) to the real-vs-real floor (1).
 
     Below 0 the adapted model is worse than the source left alone. Source and floor are means over their block. NaN
-    where a block has no source-only run or no floor, or where the source is already at the floor.
+    where a block has no source-only run or no floor, or where the source is already at the floor. Raises ``UserError``
+    for a metric that has no floor (only KID and FID have).
     """
     _require(rows, metric)
+    _require(rows, f"floor_{metric}")
     value = pd.Series(signed(rows[metric], metric), rows.index)
     floor = pd.Series(signed(rows[f"floor_{metric}"], metric), rows.index)
     blocks = [rows[name] for name in block_columns(rows)]

@@ -76,8 +76,9 @@ def is_fid(metric: str) -> bool:
 def ladders(rows: pd.DataFrame, curves: pd.DataFrame, metric: str, reference: str = REFERENCE) -> dict[str, Ladder]:
     """Targets by block name, from the finished runs of the reference strategy alone.
 
-    Both ends are medians over its seeds. A block is left out, with a warning, where the reference has no finished run
-    or never improves on its start.
+    Both ends are medians over its seeds. A block is left out, with a warning, where the reference has no finished run,
+    never improves on its start, or improves by no more than the metric's standard error, where that was measured: all
+    rungs would then be one event of noise.
     """
     found = {}
     for block, group in rows.groupby(block_columns(rows), sort=True, dropna=False):
@@ -91,8 +92,21 @@ def ladders(rows: pd.DataFrame, curves: pd.DataFrame, metric: str, reference: st
         if best >= start:
             log.warning("no convergence targets for %s: %s never improves on its start", block_words(group), reference)
             continue
+        if start - best <= _standard_error(group[group["key"].isin(keys)], metric):
+            log.warning(
+                "no convergence targets for %s: what %s gains is within the standard error of %s",
+                *(block_words(group), reference, metric),
+            )
+            continue
         found[block_name(block)] = climb(start, best, metric)
     return found
+
+
+def _standard_error(rows: pd.DataFrame, metric: str) -> float:
+    """Median of one measurement's standard error; 0 where the metric has none."""
+    name, _, extractor = metric.partition("@")
+    column = f"{name}_se@{extractor}"
+    return float(rows[column].median()) if column in rows and rows[column].notna().any() else 0.0
 
 
 def frozen_ladders(

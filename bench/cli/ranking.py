@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from ...reports.table import Table
 
-Stored = Annotated[str, typer.Argument(help="folder of a benchmark, a Parquet file of its rows, or a URL of either")]
+Stored = Annotated[str, typer.Argument(help="folder of a benchmark or bundle, a Parquet file of its rows, or a URL")]
 
 
 @app.command()
@@ -77,6 +77,7 @@ def published_numbers():
 
 def stored_rows(given: str) -> "pd.DataFrame":
     """The rows of a store or of a Parquet file. Other outcomes that merging kept are not counted, which is said."""
+    from ...reports.bundle import MANIFEST, read_bundle
     from ..errors import UserError
     from ..remote import is_url, read_rows_at
     from ..rows import conflict_folders, read_rows, without_superseded
@@ -93,6 +94,8 @@ def stored_rows(given: str) -> "pd.DataFrame":
             return without_superseded(pd.read_parquet(path))
         except pyarrow.ArrowException as error:
             raise UserError(f"{path}: no Parquet file of rows ({str(error).splitlines()[0]})") from None
+    if (path / MANIFEST).is_file():
+        return read_bundle(path).rows
     store = Store(path)
     if others := len(conflict_folders(store)):
         note = (

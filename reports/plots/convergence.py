@@ -54,7 +54,7 @@ def convergence(setting: Setting, metric: str = "kid", against: str = "kimg") ->
         no_overlap(each)
     for each in axes:
         if leftmost(each):
-            each.set_ylabel(short_title(column))
+            each.set_ylabel(short_title(column) + (", logarithmic" if scale == "log" else ""))
     legend(figure, looks, lines_drawn(lines))
     arrange(figure)
     return Plot(

@@ -43,6 +43,14 @@ def test_only_what_moved_is_said_to_have_moved(rows):
     assert moved.difference.estimate == pytest.approx(0.01)
 
 
+def test_cells_that_did_not_move_are_no_tests_that_others_must_pay_for():
+    before = synthetic(12, 8, 3)[0]
+    after = before.copy()
+    after.loc[after["label"] == "finetune", KID] += [0.01, 0.0102, 0.0095] * 8
+    found = changes(before, after)
+    assert {change for (label, _), change in found.items() if label == "finetune"} == {"worse"}
+
+
 def test_noise_is_no_change(rows):
     noisy = synthetic(3, 2, 3, rng=1, noise=0.05)[0]
     noisy[KID] = rows[KID] + 0.001 * pd.Series([1.0, -1.0, 0.2] * (len(rows) // 3))

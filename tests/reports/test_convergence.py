@@ -156,6 +156,27 @@ def test_area_under_the_best_so_far_curve_by_hand():
     assert convergence.area_under_best(fid, Ladder(np.e**2, 1.0, (1.0,)), 2.0, FID) == pytest.approx(1.0)
 
 
+def test_what_lies_beyond_the_horizon_does_not_count_in_the_area():
+    ladder = Ladder(1.0, 0.0, (0.5,))
+    late = Run("a", 0, np.array([0.0, 1.0, 2.0, 10.0]), np.array([1.0, 1.0, 1.0, 0.0]))
+    assert convergence.area_under_best(late, ladder, 2.5, KID) == pytest.approx(1.0)
+
+
+def test_a_run_that_died_has_no_final_value_and_is_counted():
+    rows, curves = results(REFERENCE | {("dies", 0): [1.0, 0.5], ("dies", 1): [1.0, 0.5, 0.25, 0.25, 0.5]})
+    rows.loc[rows["key"] == "dies-0", "status"] = "diverged"
+    found = anytime(rows, curves, KID, ladders(rows, curves, KID)).set_index("label").loc["dies"]
+    assert (found["runs"], found["ended"]) == (2, 1)
+    assert (found["final_over_best"], found["x_of_best"]) == (2.0, 2.0)
+
+
+def test_a_gain_within_the_standard_error_of_the_metric_gives_no_targets(caplog):
+    rows, curves = results({("finetune", 0): [1.0, 0.95, 0.9, 0.85, 0.8]})
+    assert ladders(rows.assign(**{f"kid_se@{KID.partition('@')[2]}": 0.1}), curves, KID)
+    assert not ladders(rows.assign(**{f"kid_se@{KID.partition('@')[2]}": 0.3}), curves, KID)
+    assert "within the standard error of kid@" in caplog.text
+
+
 def test_a_run_that_spoils_its_best_shows_in_final_over_best():
     runs = {("finetune", 0): [80.0, 40.0, 20.0, 20.0, 20.0], ("spoils", 0): [80.0, 40.0, 20.0, 30.0, 60.0]}
     rows, curves = results(runs, FID)

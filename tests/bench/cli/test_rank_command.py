@@ -1,6 +1,7 @@
 """``graftbench rank`` and ``compare`` as a user runs them."""
 
 import json
+from pathlib import Path
 
 import pytest
 from synthetic import synthetic
@@ -42,6 +43,16 @@ def test_mistakes_get_one_line_and_exit_code_two(graftbench, stored, arguments, 
     assert done.returncode == 2
     assert message in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_bundle_is_ranked_and_compared_and_is_no_store(graftbench, stored):
+    bundle = Path(__file__).parents[3] / "reports" / "results"
+    done = graftbench("rank", bundle)
+    assert done.returncode == 0, done.stderr
+    assert "17 strategies on 6 blocks" in done.stdout
+    assert "0 better, 0 worse" in graftbench("compare", bundle, bundle, "--by", "kid").stdout
+    refused = graftbench("report", bundle)
+    assert refused.returncode == 2 and "is a bundle of results, no store" in refused.stderr
 
 
 def test_compare_says_what_differs(graftbench, stored):
