@@ -24,6 +24,8 @@ NOT_WEIGHTS = ("g_optim", "d_optim", "e_optim", "args", "ada_aug_p", "iter")
 """What a checkpoint of the public training scripts may hold beside weights; it is left out, and that is said."""
 NVIDIA_MARKS = (b"torch_utils.persistence", b"dnnlib", b"training.networks")
 SNIFFED_BYTES = 1 << 16
+COUNTERS = ".num_batches_tracked"
+"""BatchNorm's count of batches, the one integer in a network."""
 
 NVIDIA_ADVICE = (
     "is an NVIDIA pickle, which holds program code that runs when it is read, so it is refused. Convert it where you "
@@ -124,9 +126,11 @@ def read_stylegan2(file: Path, *, strip_module: bool) -> Imported:
     else:
         notes.append("there is no discriminator: only strategies that start from the generator alone can use it")
     if "latent_avg" in content:
-        if not isinstance(content["latent_avg"], Tensor):
-            raise UserError(f"{file}: 'latent_avg' is no tensor; not rosinality's layout")
-        networks["mapping"] = LatentAverage(content["latent_avg"])
+        average = content["latent_avg"]
+        if not isinstance(average, Tensor) or average.shape != (backbone.width,):
+            raise UserError(f"{file}: 'latent_avg' is no vector of {backbone.width}; not rosinality's layout")
+        _require_weights({"latent_avg": average}, file)
+        networks["mapping"] = LatentAverage(average)
     if left := [name for name in content if name in NOT_WEIGHTS]:
         notes.append(f"left out, since they are no weights: {', '.join(left)}")
     return Imported(backbone, networks, notes)
@@ -144,6 +148,7 @@ def read_safetensors(file: Path, backbone: Backbone) -> Imported:
         "encoder": backbone.make_encoder,
     }
     states: dict[str, dict[str, Tensor]] = {}
+    _require_weights({name: tensor for name, tensor in tensors.items() if not name.endswith(COUNTERS)}, file)
     for name, tensor in tensors.items():
         role, _, rest = name.partition(".")
         if role not in makers:
@@ -185,7 +190,17 @@ def _state(content: Any, name: str, file: Path, strip_module: bool) -> dict[str,
         raise UserError(f"{file}: the tensors of {name!r} are named module.…; give --format cdc")
     if prefixed and len(prefixed) < len(content):
         raise UserError(f"{file}: only some tensors of {name!r} are named module.…")
+    _require_weights(content, file)
     return {key.removeprefix(MODULE): value for key, value in content.items()}
+
+
+def _require_weights(tensors: dict[str, Tensor], file: Path) -> None:
+    """Numbers that a network can be made of: real, finite and all there. Loading would convert the others unasked."""
+    for name, tensor in tensors.items():
+        if not tensor.is_floating_point() or tensor.layout != torch.strided or tensor.is_meta:
+            raise UserError(f"{file}: {name} holds no real numbers ({tensor.dtype}, {tensor.layout}); not a network's")
+        if not tensor.isfinite().all():
+            raise UserError(f"{file}: {name} holds NaN or infinity; the training diverged, or the file is damaged")
 
 
 def _resolution_and_width(generator: dict[str, Tensor], file: Path) -> tuple[int, int]:

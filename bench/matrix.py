@@ -208,9 +208,10 @@ class Matrix(Section):
 
     def source_of(self, target: Target) -> SourceChoice:
         """A pair names the domain only: where that is the matrix's own source, it is trained as the matrix says."""
-        if target.source == SourceChoice(domain=self.source.domain):  # type: ignore[call-arg]
+        named = target.source
+        if named is None or (named.domain == self.source.domain and named.model_fields_set == {"domain"}):
             return self.source
-        return target.source or self.source
+        return named
 
     def shots_of(self, target: Target) -> list[int]:
         return target.shots or self.shots

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from .backbones import Backbone
 
 
+OF_A_VAE = frozenset({"ema_half_life_kimg"})
+"""The settings of ``optimisation`` that the training of a VAE reads; its learning rate is the strategy's own."""
+
+
 @dataclass
 class Plan:
     """The cells of a matrix, the source models they start from, and what is said about them."""
@@ -47,8 +51,10 @@ def plan_matrix(matrix: Matrix) -> Plan:
     _refuse_repeats(matrix)
     require_usable(matrix.evaluation.extractor)
     for target in matrix.targets:
-        open_domain(matrix.source_of(target).domain)
-        check_optimisation(backbone, matrix.source_of(target).optimisation)
+        choice = matrix.source_of(target)
+        open_domain(choice.domain)
+        check_optimisation(backbone, choice.optimisation, "source.optimisation")
+        _require_one_origin(choice)
         _check_sizes(matrix, target)
     plan = Plan(notes=_notes_on_references(matrix))
     for target in matrix.targets:
@@ -111,28 +117,40 @@ def _check_sizes(matrix: Matrix, target: Target) -> None:
             raise UserError(f"evaluation.{name} must be at least {SMALLEST_SET} to measure anything")
 
 
-def check_optimisation(backbone: "Backbone", settings: dict[str, Any]) -> None:
+def check_optimisation(backbone: "Backbone", settings: dict[str, Any], where: str = "optimisation") -> None:
     """Refuse settings that the backbone's optimisers and regularisers do not have, or of another type."""
     known = [f.name for f in dataclasses.fields(backbone.defaults)]
     for name, value in settings.items():
         if name not in known:
-            raise UserError(f"optimisation has no setting {name!r}; {nearest(name, known)}")
-        _check_setting(name, value, typing.get_type_hints(type(backbone.defaults))[name])
+            raise UserError(f"{where} has no setting {name!r}; {nearest(name, known)}")
+        _check_setting(f"{where}.{name}", value, typing.get_type_hints(type(backbone.defaults))[name])
 
 
 def _check_setting(name: str, value: Any, expected: Any) -> None:
     """Refuse an optimiser setting of another type, or one that no optimiser takes."""
-    kinds = typing.get_args(expected) or (expected,)
-    values = value if isinstance(value, list | tuple) else [value]
-    if len(values) != len(kinds):
-        raise UserError(f"optimisation.{name} must be {len(kinds)} numbers, not {value!r}")
-    for each, kind in zip(values, kinds, strict=True):
-        if check_type(each, kind, f"optimisation.{name}") < 0:
-            raise UserError(f"optimisation.{name} must not be negative, but is {value!r}")
-        if name == "betas" and float(each) >= 1:
-            raise UserError(f"optimisation.betas must be below 1, but are {value!r}")
+    kinds = typing.get_args(expected)
+    if isinstance(value, list | tuple) != bool(kinds) or (kinds and len(value) != len(kinds)):
+        raise UserError(f"{name} must be {f'{len(kinds)} numbers' if kinds else 'one number'}, not {value!r}")
+    for each, kind in zip(value if kinds else [value], kinds or [expected], strict=True):
+        if check_type(each, kind, name) < 0:
+            raise UserError(f"{name} must not be negative, but is {value!r}")
+        if name.endswith("betas") and float(each) >= 1:
+            raise UserError(f"{name} must be below 1, but are {value!r}")
         if name.endswith(("_every", "half_life_kimg")) and float(each) == 0:
-            raise UserError(f"optimisation.{name} must be more than 0")
+            raise UserError(f"{name} must be more than 0")
+        if name.endswith("lr_decay") and float(each) > 1:
+            raise UserError(
+                f"{name} is the share of the learning rates that is left at the end, at most 1, not {value!r}"
+            )
+
+
+def _require_one_origin(choice: SourceChoice) -> None:
+    """A given model was trained as it was: nothing that is said of a training would be heeded."""
+    if choice.model and (said := sorted(choice.model_fields_set - {"domain", "model"})):
+        raise UserError(
+            f"source.model names a model that is trained already, so {', '.join(said)} would change nothing; remove "
+            "one or the other"
+        )
 
 
 def _refuse_repeats(matrix: Matrix) -> None:
@@ -174,7 +192,7 @@ def _add_cells(matrix: Matrix, plan: Plan, kind: Any, name: str, params: dict, a
                 plan.to_pretrain.append(spec)
             plan.waiting += len(matrix.shots_of(target)) * len(matrix.seeds)
             return
-        _require_fitting(folder, matrix, name, kind)
+        _require_fitting(folder, matrix, choice.domain, name, kind)
         sha256 = source_sha256(folder)
     for shots in matrix.shots_of(target):
         for seed in matrix.seeds:
@@ -221,6 +239,7 @@ def _fits(matrix: Matrix, source: PublicSource) -> bool:
 
 
 def source_spec(matrix: Matrix, choice: SourceChoice, kind: Any) -> SourceSpec:
+    """Which source model a strategy of this kind starts from. What concerns a GAN alone makes no other VAE."""
     return SourceSpec(
         kind=kind,
         backbone=matrix.backbone.name,
@@ -230,21 +249,25 @@ def source_spec(matrix: Matrix, choice: SourceChoice, kind: Any) -> SourceSpec:
         kimg=choice.kimg,
         batch=choice.batch,
         seed=choice.seed,
-        optimisation=choice.optimisation,
+        optimisation={name: value for name, value in choice.optimisation.items() if kind == "gan" or name in OF_A_VAE},
         augment=choice.augment if kind == "gan" else "none",
     )
 
 
-def _require_fitting(folder: Path, matrix: Matrix, name: str, strategy: Any) -> None:
+def _require_fitting(folder: Path, matrix: Matrix, domain: str, name: str, strategy: Any) -> None:
     spec = read_spec(folder)
     wanted = {"kind": strategy.source_kind, **matrix.backbone.model_dump()}
     wanted["backbone"] = wanted.pop("name")
+    trained_on = str(spec.get("domain", domain))
+    if trained_on.partition(":")[0] != domain.partition(":")[0]:  # what follows a colon is a path, and may have moved
+        raise UserError(f"{folder}: this source model was trained on {trained_on}, and source.domain says {domain}")
     wrong = [
         f"{part} {spec.get(part)!r} instead of {value!r}" for part, value in wanted.items() if spec.get(part) != value
     ]
     if wrong:
         raise UserError(f"{folder}: this source model has {', '.join(wrong)}")
-    if getattr(strategy, "discriminator_from_source", False) and "discriminator" not in networks_in(folder):
+    there = networks_in(folder)
+    if getattr(strategy, "discriminator_from_source", False) and "discriminator" not in there:
         raise UserError(
             f"{folder}: this source model has no discriminator, and {name} starts from one; leave {name} out, or take "
             "another source"

@@ -63,6 +63,11 @@ def pretrain(
     curve: list[dict[str, Any]] = []
     if state := load_checkpoint(folder):
         _require_own(state, spec, folder)
+        if state.get("measured") != _measured(extractor, device):
+            raise UserError(
+                f"{folder}: holds a training that was interrupted on another device or measured by another extractor "
+                f"({', '.join(state.get('measured', ['not recorded']))}); go on with those, or delete this folder"
+            )
         training.load_state_dict(state["training"])
         curve = state["curve"]
     for point in range(len(curve), POINTS + 1):
@@ -73,11 +78,24 @@ def pretrain(
         curve.append({"kimg": training.kimg, **wanted})
         log.info("%s", json.dumps(curve[-1]))
         watch(curve[-1])
-        save_checkpoint(folder, {"training": training.state_dict(), "curve": curve, "spec": spec.as_dict()})
+        save_checkpoint(
+            folder,
+            {
+                "training": training.state_dict(),
+                "curve": curve,
+                "spec": spec.as_dict(),
+                "measured": _measured(extractor, device),
+            },
+        )
     about = {**spec.as_dict(), "strategy": STRATEGY[spec.kind], "licence": domain.about.licence}
     save_source(folder, about, strategy.networks(), curve)
     remove_checkpoints(folder)
     return curve
+
+
+def _measured(extractor: str, device: torch.device) -> list[str]:
+    """What a training must be gone on with besides its source's spec: random states are a device's own."""
+    return [device.type, extractor]
 
 
 def _require_own(state: dict[str, Any], spec: SourceSpec, folder: Path) -> None:

@@ -69,6 +69,7 @@ UNWRITABLE = (
     errno.EPERM,
     errno.ENOTDIR,
     errno.EISDIR,
+    errno.EEXIST,
     errno.ENAMETOOLONG,
 )
 

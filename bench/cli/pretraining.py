@@ -41,7 +41,7 @@ def pretrain(
     from ..files import cache_root
     from ..hyperparameters import parse_settings, without_words
     from ..matrix import MOST_KIMG
-    from ..planning import check_optimisation
+    from ..planning import OF_A_VAE, check_optimisation
     from ..registries import augmentations
     from ..source import SourceSpec
 
@@ -54,6 +54,8 @@ def pretrain(
         raise UserError(f"--augment {augment} is for --kind gan: a VAE would learn the augmented images")
     settings = without_words(parse_settings(optimisation or [], "--optimisation", "r1_gamma=0.1"))
     check_optimisation(make_backbone(backbone, resolution, width), settings)
+    if kind == "vae" and (others := sorted(settings.keys() - OF_A_VAE)):
+        raise UserError(f"--optimisation {', '.join(others)}: of a GAN; a VAE reads only {', '.join(OF_A_VAE)}")
     spec = SourceSpec(kind, backbone, resolution, width, domain, kimg, batch, seed, settings, augment)  # type: ignore[arg-type]
     _train(spec, out or cache_root() / "sources" / spec.name, extractor, device)
 
@@ -77,6 +79,7 @@ def _train(spec: "SourceSpec", folder: Path, extractor: str, device: str) -> Non
     kid, fid = f"kid@{extractor}", f"fid@{extractor}"
     with _alone(spec, folder):
         if holds(folder, spec):
+            _require_whole(folder)
             print(f"nothing to do: the source model is in {folder.resolve()}", flush=True)
             return
         try:
@@ -95,6 +98,18 @@ def _train(spec: "SourceSpec", folder: Path, extractor: str, device: str) -> Non
                 "(--optimisation, or source: {optimisation: …} in a matrix), or take another seed"
             ) from error
     print(f"source model: {folder.resolve()}", flush=True)
+
+
+def _require_whole(folder: Path) -> None:
+    from ..errors import UserError
+    from ..source import WEIGHTS, load_source
+
+    try:
+        load_source(folder)
+    except UserError as error:
+        raise UserError(
+            f"{folder / WEIGHTS}: missing or damaged; delete the folder, and this command trains it anew"
+        ) from error
 
 
 @contextmanager

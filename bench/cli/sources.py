@@ -39,7 +39,7 @@ def import_source(
     open_domain(domain)
     known = make_backbone(backbone, resolution, width) if backbone and resolution else None
     folder = out or cache_root() / "sources" / f"imported-{file.stem}"
-    if (folder / SPEC).is_file() and file.is_file() and _imported(folder) != sha256_of(file):
+    if (folder / SPEC).is_file() and file.is_file() and _imported(folder) != (sha256_of(file), domain):
         raise UserError(f"{folder}: holds another source model already; give another folder with --out")
     imported = import_checkpoint(file, layout.value, folder, domain, known)
     found = imported.backbone
@@ -49,11 +49,14 @@ def import_source(
     print(f"  use it in a matrix: source: {{domain: {domain}, model: {folder}}}")
 
 
-def _imported(folder: Path) -> str:
-    """SHA-256 of the checkpoint that the source model in ``folder`` was imported from; empty for a trained one."""
+def _imported(folder: Path) -> tuple[str, str]:
+    """SHA-256 of the checkpoint that the source model in ``folder`` was imported from (empty for a trained one), and
+    its domain."""
     from ..source import read_spec
 
-    return read_spec(folder).get("imported", {}).get("sha256", "")
+    spec = read_spec(folder)
+    imported = spec.get("imported")
+    return imported.get("sha256", "") if isinstance(imported, dict) else "", spec.get("domain", "")
 
 
 @app.command()

@@ -139,9 +139,38 @@ def test_a_plan_refuses_a_strategy_that_starts_from_the_discriminator_which_is_n
     assert len(plan_matrix(parse_matrix(content, "alone.yaml")).cells) == 2
     with pytest.raises(UserError, match="has no discriminator, and frozen-d starts from one; leave frozen-d out"):
         plan_matrix(parse_matrix({**content, "strategies": ["frozen-d"]}, "alone.yaml"))
+    with pytest.raises(UserError, match=r"was trained on toyfaces, and source\.domain says toycats"):
+        plan_matrix(parse_matrix({**content, "source": {**content["source"], "domain": "toycats"}}, "alone.yaml"))
     (tmp_path / "out" / WEIGHTS).write_bytes(b"damaged")
     with pytest.raises(UserError, match=r"source\.safetensors: cannot be read"):
         plan_matrix(parse_matrix({**content, "strategies": ["frozen-d"]}, "alone.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (lambda content: content.update(latent_avg=torch.zeros(3, 5)), f"'latent_avg' is no vector of {WIDTH}"),
+        (lambda content: content["latent_avg"].fill_(torch.nan), "latent_avg holds NaN or infinity"),
+        (lambda content: content["g_ema"]["conv1.conv.weight"].fill_(torch.inf), "conv1.conv.weight holds NaN or inf"),
+        (
+            lambda content: content["g_ema"].update({"input.input": content["g_ema"]["input.input"].cfloat()}),
+            "input.input holds no real numbers",
+        ),
+        (
+            lambda content: content["d"].update({"convs.0.0.weight": content["d"]["convs.0.0.weight"].char()}),
+            "convs.0.0.weight holds no real numbers",
+        ),
+        (
+            lambda content: content["g_ema"].update({"input.input": content["g_ema"]["input.input"].to_sparse()}),
+            "input.input holds no real numbers",
+        ),
+    ],
+    ids=["shape of latent_avg", "NaN in latent_avg", "infinite weight", "complex", "integers", "sparse"],
+)
+def test_what_is_no_weight_of_a_network_is_refused(checkpoint, tmp_path, spoil, says):
+    spoil(checkpoint)
+    with pytest.raises(UserError, match=says):
+        import_checkpoint(saved(checkpoint, tmp_path), "rosinality", tmp_path / "out", "ffhq")
 
 
 def test_the_prefix_of_cdc_checkpoints_is_stripped(checkpoint, tmp_path):
@@ -220,7 +249,7 @@ def test_the_command_says_what_it_imported(checkpoint, tmp_path):
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"latent_avg": None}, "'latent_avg' is no tensor"),
+        ({"latent_avg": None}, "'latent_avg' is no vector"),
         ({"g_ema": {1: torch.zeros(1)}}, "'g_ema' is not a state dict"),
         (
             {"g_ema": {"style.1.weight": torch.tensor(1.0), "to_rgbs.0.bias": torch.zeros(1)}},

@@ -100,8 +100,14 @@ def test_a_mistake_is_one_line_with_the_nearest_valid_word(changes, message):
         ({"optimisation": {"ema_half_life_kimg": 0}}, "optimisation.ema_half_life_kimg must be more than 0"),
         ({"optimisation": {"lr_decay": -1}}, "optimisation.lr_decay must not be negative"),
         ({"optimisation": {"batch": 8}}, "no setting 'batch'; known: betas"),
+        ({"optimisation": {"lr_decay": 2}}, "optimisation.lr_decay is the share .* at most 1, not 2"),
+        ({"optimisation": {"r1_gamma": [5]}}, r"optimisation.r1_gamma must be one number, not \[5\]"),
         ({"optimisation": {"r1_gamma": 10**400}}, "optimisation.r1_gamma must be a finite number"),
-        ({"source": {"domain": "toyfaces", "optimisation": {"r1": 1}}}, "optimisation has no setting 'r1'"),
+        ({"source": {"domain": "toyfaces", "optimisation": {"r1": 1}}}, "source.optimisation has no setting 'r1'"),
+        (
+            {"source": {"domain": "toyfaces", "model": "here", "kimg": 5, "seed": 1}},
+            "source.model names a model that is trained already, so kimg, seed would change nothing",
+        ),
         ({"strategies": ["scratch", "scratch"]}, "names the same cell twice; remove the repeated strategy"),
         ({"strategies": [{"l2-sp": {"strength": [0.1, 0.1]}}]}, "remove the repeated strategy"),
         ({"strategies": ["finetune"], "seeds": [1, 1]}, "remove the repeated seed"),
@@ -117,6 +123,26 @@ def test_a_plan_crosses_all_axes():
     plan = plan_matrix(parse(shots=[5, 10], augment=["none", "flip"]))
     assert len(plan.cells) == 2 * 2 * 2
     assert len({cell.key for cell in plan.cells}) == 8
+
+
+def test_what_a_target_says_of_its_source_counts_also_where_it_is_the_default():
+    said = {"domain": "toyfaces", "kimg": 100, "augment": "none"}
+    matrix = parse(
+        source={"domain": "toyfaces", "kimg": 7, "augment": "translation"},
+        targets=[
+            "toycats",
+            {"domain": "toyhouses", "source": said},
+            {"domain": "toyfaces-babies", "source": "toyfaces"},
+        ],
+    )
+    found = [(matrix.source_of(target).kimg, matrix.source_of(target).augment) for target in matrix.targets]
+    assert found == [(7, "translation"), (100, "none"), (7, "translation")]
+
+
+def test_what_concerns_a_gan_alone_makes_no_other_vae():
+    source = {"domain": "toyfaces", "kimg": 7, "optimisation": {"lr_decay": 0.1, "ema_half_life_kimg": 3}}
+    plan = plan_matrix(parse(source=source, strategies=["vae-finetune"]))
+    assert [spec.optimisation for spec in plan.to_pretrain] == [{"ema_half_life_kimg": 3}]
 
 
 def test_a_source_gan_is_trained_on_augmented_images_and_a_source_vae_is_not():

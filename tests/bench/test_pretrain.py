@@ -107,6 +107,8 @@ def test_an_augmentation_makes_another_source_and_is_for_a_gan(graftbench, tmp_p
     assert refused.returncode == 2 and "with another augment" in refused.stderr
     vae = graftbench(*command, "--kind", "vae")
     assert vae.returncode == 2 and "a VAE would learn the augmented images" in vae.stderr
+    rates = graftbench(*command[:-2], "--kind", "vae", "--optimisation", "lr_decay=0.1")
+    assert rates.returncode == 2 and "a VAE reads only ema_half_life_kimg" in rates.stderr
     unknown = graftbench(*command[:-1], "translatoin")
     assert unknown.returncode == 2 and "did you mean 'translation'" in unknown.stderr
 
@@ -135,6 +137,9 @@ def test_a_finished_source_is_not_trained_again_nor_overwritten(graftbench, tmp_
     other = graftbench(*command, "--seed", "1")
     assert other.returncode == 2 and "holds a source model with another seed" in other.stderr
     assert (tmp_path / "source" / "source.safetensors").read_bytes() == weights
+    (tmp_path / "source" / "source.safetensors").write_bytes(weights[:-1])
+    damaged = graftbench(*command)
+    assert damaged.returncode == 2 and "missing or damaged; delete the folder" in damaged.stderr
 
 
 def test_a_training_that_diverges_is_one_line_that_says_what_to_change(graftbench):
@@ -163,6 +168,8 @@ def test_the_interrupted_training_of_one_source_is_not_gone_on_with_for_another(
         pretrain(spec, tmp_path, torch.device("cpu"), EXTRACTOR, interrupt)
     with pytest.raises(UserError, match="interrupted training of a source model with another domain, seed"):
         pretrain(dataclasses.replace(spec, domain="toycats", seed=1), tmp_path, torch.device("cpu"), EXTRACTOR)
+    with pytest.raises(UserError, match=r"measured by another extractor \(cpu, efficientnet-lite0-64\)"):
+        pretrain(spec, tmp_path, torch.device("cpu"), "efficientnet-lite0-224")
     assert pretrain(spec, tmp_path, torch.device("cpu"), EXTRACTOR)[-1]["kimg"] == pytest.approx(0.16)
 
 
