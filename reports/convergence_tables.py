@@ -154,10 +154,11 @@ def anytime_table(
     body: list[tuple[Value, ...]] = []
     if len(found):
         by_label = found.groupby("label")
-        means, counts = by_label[["auc", "final_over_best", "x_of_best"]].mean(), by_label[["ended", "runs"]].sum()
+        means = by_label[["auc", "final_over_best", "x_of_best"]].mean()
+        ended, runs = (by_label[name].sum().to_dict() for name in ("ended", "runs"))
         for label, line in means.sort_values(["auc", "x_of_best"], kind="stable").iterrows():
             values = (None if np.isnan(value) else f"{value:.3f}" for value in line)
-            body.append((str(label), *values, "{ended}/{runs}".format(**counts.loc[label])))
+            body.append((str(label), *values, f"{ended[label]}/{runs[label]}"))
     return Table(
         name=slug("convergence", "anytime", metric, *stratum.values()),
         title=f"Quality over the whole run in {metric}",
