@@ -24,7 +24,7 @@ class DiffAugment(Augmentation):
 
 @register("translation", cite="Zhao et al., Differentiable Augmentation, NeurIPS 2020, arXiv:2006.10738")
 class Translation(Augmentation):
-    """DiffAugment's translation alone, so that no pattern survives that depends on where the strides fall."""
+    """DiffAugment's translation alone."""
 
     def __call__(self, images: Tensor, rng: Generator) -> Tensor:
         return translate(images, rng)
