@@ -255,6 +255,7 @@ def source_spec(matrix: Matrix, choice: SourceChoice, kind: Any) -> SourceSpec:
 
 
 def _require_fitting(folder: Path, matrix: Matrix, domain: str, name: str, strategy: Any) -> None:
+    """Refuse an artefact that the strategy called ``name`` cannot start from on this matrix's backbone and domain."""
     spec = read_spec(folder)
     wanted = {"kind": strategy.source_kind, **matrix.backbone.model_dump()}
     wanted["backbone"] = wanted.pop("name")
@@ -266,7 +267,7 @@ def _require_fitting(folder: Path, matrix: Matrix, domain: str, name: str, strat
     ]
     if wrong:
         raise UserError(f"{folder}: this source model has {', '.join(wrong)}")
-    there = networks_in(folder)
+    there = networks_in(folder)  # for every strategy: it also finds missing and unreadable weights
     if getattr(strategy, "discriminator_from_source", False) and "discriminator" not in there:
         raise UserError(
             f"{folder}: this source model has no discriminator, and {name} starts from one; leave {name} out, or take "

@@ -101,6 +101,7 @@ def _train(spec: "SourceSpec", folder: Path, extractor: str, device: str) -> Non
 
 
 def _require_whole(folder: Path) -> None:
+    """Refuse a finished artefact whose weights are not those of its spec: it would be called done."""
     from ..errors import UserError
     from ..source import WEIGHTS, load_source
 
