@@ -35,6 +35,10 @@ def numerical_settings(precision: str, deterministic: bool = False) -> Iterator[
 
     ``deterministic`` makes equal runs on a GPU give equal bits, at some cost in speed, and makes an operation that
     has no such implementation an error. On a CPU, runs with equal numbers of threads are equal anyway.
+
+    cuDNN chooses its kernels by rule, not by trying them all out (``cudnn.benchmark``): the trials of a StyleGAN2 at
+    256 px took more than 25 s of every cell's start on an H200 (by rule the first step takes 1.6 s), and what they
+    choose differs between equal runs.
     """
     tf32 = precision != "float32"
     cuda: Any = torch.backends.cuda.matmul
@@ -43,7 +47,7 @@ def numerical_settings(precision: str, deterministic: bool = False) -> Iterator[
     if deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     try:
-        cuda.allow_tf32, cudnn.allow_tf32, cudnn.benchmark = tf32, tf32, not deterministic
+        cuda.allow_tf32, cudnn.allow_tf32, cudnn.benchmark = tf32, tf32, False
         torch.use_deterministic_algorithms(deterministic)
         yield
     finally:

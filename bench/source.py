@@ -90,7 +90,10 @@ def load_exactly(network: nn.Module, state: dict[str, Tensor], role: str) -> Non
     ]
     if differences:
         raise UserError(f"the checkpoint does not fit this {role}: " + "; ".join(sorted(differences)))
-    network.load_state_dict(state)
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:  # a layer cannot hold these values
+        raise UserError(f"the checkpoint does not fit this {role}: {str(error).splitlines()[-1].strip()}") from error
 
 
 def find_source(spec: SourceSpec) -> Path | None:

@@ -14,10 +14,11 @@ from torch import Tensor
 
 from ..bench.backbones import Backbone
 from ..bench.errors import UserError
+from ..bench.numerics import numerical_settings
 from ..bench.source import load_exactly
 from .base import Setup, Strategy, to_uint8
 from .movement import Movement
-from .tiny import tiny_batch, tiny_setup
+from .tiny import CPU, tiny_batch, tiny_setup
 
 STEPS = 3
 SAMPLES = 5
@@ -37,11 +38,16 @@ class Outcome:
     failure: str = ""
 
 
-def conformance(kind: type[Strategy], backbone: Backbone) -> Iterator[Outcome]:
-    """Run each check of ``CHECKS`` on a miniature setup. An error inside the strategy fails the check that met it."""
-    trial = Trial(kind, backbone)
+def conformance(kind: type[Strategy], backbone: Backbone, device: torch.device = CPU) -> Iterator[Outcome]:
+    """Run each check of ``CHECKS`` on a miniature setup. An error inside the strategy fails the check that met it.
+
+    On a GPU torch computes deterministically meanwhile, as ``graftbench run --deterministic`` has it: only then are
+    equal runs equal to the bit.
+    """
+    trial = Trial(kind, backbone, device)
     for name, check in CHECKS.items():
-        with torch.random.fork_rng(devices=[]):
+        gpu = [device] if device.type == "cuda" else []
+        with torch.random.fork_rng(devices=gpu), numerical_settings("float32", deterministic=bool(gpu)):
             try:
                 check(trial)
             except Nonconformance as failure:
@@ -55,13 +61,14 @@ def conformance(kind: type[Strategy], backbone: Backbone) -> Iterator[Outcome]:
 class Trial:
     """A strategy at its default hyper-parameters on a backbone, prepared and trained as seldom as the checks allow."""
 
-    def __init__(self, kind: type[Strategy], backbone: Backbone):
+    def __init__(self, kind: type[Strategy], backbone: Backbone, device: torch.device = CPU):
         self.kind = kind
         self.backbone = backbone
+        self.device = device
 
     def prepared(self, **params: Any) -> Strategy:
         strategy = self.kind(**params)
-        strategy.prepare(tiny_setup(self.backbone, steps=4 * STEPS))
+        strategy.prepare(tiny_setup(self.backbone, steps=4 * STEPS, device=self.device))
         return strategy
 
     @functools.cached_property
@@ -106,7 +113,8 @@ def train(strategy: Strategy, first: int, count: int) -> list[dict[str, Tensor]]
 
 
 def sample(strategy: Strategy, seed: int = 0) -> Tensor:
-    return strategy.sample(SAMPLES, torch.Generator().manual_seed(seed))
+    setup: Setup = strategy.setup  # pyright: ignore[reportAttributeAccessIssue]
+    return strategy.sample(SAMPLES, torch.Generator(setup.device).manual_seed(seed))
 
 
 def declares_its_hyper_parameters(trial: Trial) -> None:
@@ -176,9 +184,10 @@ def can_be_taken_away(trial: Trial) -> None:
         load_exactly(generator, strategy.networks()["generator"].state_dict(), "generator")
     except UserError as error:
         raise Nonconformance(f"{error}; define empty_generator") from error
-    latents = torch.randn(SAMPLES, generator.latent_dim, generator=torch.Generator().manual_seed(0))
+    rng = torch.Generator(trial.device).manual_seed(0)
+    latents = torch.randn(SAMPLES, generator.latent_dim, generator=rng, device=trial.device)
     with torch.no_grad():
-        images = to_uint8(generator.eval()(latents))
+        images = to_uint8(generator.to(trial.device).eval()(latents))
     if (images.int() - sample(strategy).int()).abs().max() > 1:
         raise Nonconformance("sample makes other images than the generator alone from standard normal latents")
 
@@ -203,11 +212,11 @@ def starts_equal_for_equal_seeds(trial: Trial) -> None:
 def resumes_bit_exactly(trial: Trial) -> None:
     """state_dict -> a new object -> prepare -> load_state_dict -> the same next steps and the same images."""
     original = trial.trained
-    state, random_state = _copied(original.state_dict()), torch.get_rng_state()
+    state, random_state = _copied(original.state_dict()), _random_state(trial.device)
     losses = train(original, STEPS, STEPS)
     resumed = trial.second
     resumed.load_state_dict(state)
-    torch.set_rng_state(random_state)
+    _set_random_state(trial.device, random_state)
     hint = "is something that changes in step kept in a place that state_dict does not see?"
     _require_equal(losses, train(resumed, STEPS, STEPS), f"after a resume the losses differ; {hint}")
     _require_equal(original.state_dict(), resumed.state_dict(), f"after a resume the state differs; {hint}")
@@ -237,10 +246,20 @@ CHECKS: dict[str, Callable[[Trial], None]] = {
 }
 
 
+def _random_state(device: torch.device) -> list[Tensor]:
+    return [torch.get_rng_state(), *([torch.cuda.get_rng_state(device)] if device.type == "cuda" else [])]
+
+
+def _set_random_state(device: torch.device, state: list[Tensor]) -> None:
+    torch.set_rng_state(state[0])
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(state[1], device)
+
+
 def _copied(state: Any, where: str = "state_dict") -> Any:
-    """A deep copy, as a checkpoint would give it back. Raises if it holds what a checkpoint cannot."""
+    """A deep copy on the CPU, as a checkpoint gives it back. Raises if it holds what a checkpoint cannot."""
     if isinstance(state, Tensor):
-        return state.detach().clone()
+        return state.detach().cpu().clone()
     if isinstance(state, dict):
         return {key: _copied(value, f"{where}[{key!r}]") for key, value in state.items()}
     if isinstance(state, list | tuple):
@@ -259,7 +278,7 @@ def _require_equal(first: Any, second: Any, message: str, where: str = "") -> No
         for index, pair in enumerate(zip(first, second, strict=True)):
             _require_equal(*pair, message, f"{where}.{index}")
     elif isinstance(first, Tensor) and isinstance(second, Tensor):
-        if not torch.equal(first, second):
+        if not torch.equal(first.cpu(), second.cpu()):
             raise Nonconformance(f"{message} (at {where.strip('.') or 'the images'})")
     elif first != second:
         raise Nonconformance(f"{message} (at {where.strip('.')})")

@@ -14,6 +14,7 @@ from .base import Setup, to_float
 
 SHOTS = 8
 BATCH = 4
+CPU = torch.device("cpu")
 
 
 def tiny_backbone(name: str = "dcgan") -> Backbone:
@@ -59,21 +60,22 @@ def tiny_setup(
     batch: int = BATCH,
     steps: int = 8,
     seed: int = 0,
+    device: torch.device = CPU,
 ) -> Setup:
-    """A setup on the CPU with ``SHOTS`` target images and four times as many source images."""
+    """A setup with ``SHOTS`` target images and four times as many source images."""
     backbone = backbone or tiny_backbone()
     source = source or tiny_source(backbone)
     return Setup(
         backbone=backbone,
         optimisation=optimisation or backbone.defaults,
-        shots=tiny_images(backbone.resolution, SHOTS, seed=1),
+        shots=tiny_images(backbone.resolution, SHOTS, seed=1).to(device),
         augmentation=augmentation or NoAugmentation(),
         batch=batch,
         steps=steps,
-        device=torch.device("cpu"),
+        device=device,
         seed=lambda axis: seed_for(axis, seed),
         load_source=lambda: source,
-        load_source_images=lambda: tiny_images(backbone.resolution, 4 * SHOTS, seed=2),
+        load_source_images=lambda: tiny_images(backbone.resolution, 4 * SHOTS, seed=2).to(device),
     )
 
 

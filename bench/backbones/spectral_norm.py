@@ -34,16 +34,15 @@ class _SpectralNorm(nn.Module):
     @torch.no_grad()
     def _power_iteration(self) -> None:
         weight = self.weight.flatten(1)
-        self.u.copy_(functional.normalize(weight @ self.v, dim=0, eps=EPSILON))
-        self.v.copy_(functional.normalize(weight.T @ self.u, dim=0, eps=EPSILON))
+        # New tensors: the backward pass of the forward pass before this one still reads the old ones.
+        self.u = functional.normalize(weight @ self.v, dim=0, eps=EPSILON)
+        self.v = functional.normalize(weight.T @ self.u, dim=0, eps=EPSILON)
 
     def normalised_weight(self) -> Tensor:
         with torch.autocast(self.weight.device.type, enabled=False):
             if self.training:
                 self._power_iteration()
-            # Copies, because the next forward pass changes u and v before this one's backward pass reads them.
-            u, v = self.u.clone(), self.v.clone()
-            return self.weight / torch.dot(u, self.weight.flatten(1) @ v)
+            return self.weight / torch.dot(self.u, self.weight.flatten(1) @ self.v)
 
 
 class SpectralConv2d(_SpectralNorm, nn.Conv2d):

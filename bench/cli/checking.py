@@ -12,6 +12,7 @@ from . import app
 def check(
     subjects: Annotated[list[str], typer.Argument(help="strategy files (my_method.py) or domains (folder:my/photos)")],
     backbone: Annotated[list[str], typer.Option(help="check strategies on this backbone only (repeatable)")] = [],
+    device: Annotated[str, typer.Option(help="where strategies are checked: cpu, cuda or cuda:N")] = "cpu",
 ):
     """Check a strategy file against what every strategy must hold, or show what a domain holds and lacks."""
     from .data import check_domain
@@ -20,7 +21,7 @@ def check(
     failures = 0
     for subject in subjects:
         if subject.endswith(".py"):
-            failures += check_file(Path(subject), backbone)
+            failures += check_file(Path(subject), backbone, device)
         else:
             check_domain(subject)
     if failures:

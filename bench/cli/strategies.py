@@ -11,6 +11,8 @@ from . import app
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import torch
+
     from ...strategies import Strategy
 
 new = typer.Typer(help="Write the commented beginning of a component.", no_args_is_help=True)
@@ -34,23 +36,25 @@ def new_strategy(
     print(f"{path}: change it, then run: graftbench check {path}")
 
 
-def check_file(file: Path, only: list[str]) -> int:
+def check_file(file: Path, only: list[str], device: str = "cpu") -> int:
     """Print the conformance checks of the strategies of a file, on all backbones or only some; returns the failures."""
     import torch
 
+    from ..devices import choose_device
     from ..errors import UserError
     from ..plugins import load_plugins
     from ..registries import backbones, strategies
 
     torch.set_num_threads(1)  # the sizes are so small that more threads only wait for each other
     chosen = only or backbones.names()
+    where = choose_device(device)
     for each in chosen:
         backbones.entry(each)
     entries = load_plugins([file])
     names = [e.name for e in entries if strategies.entries().get(e.name) == e]
     if not names:
         raise UserError(f"{file}: registers no strategy; import register from graftbench.strategies")
-    failures = sum(_check(name, strategies.get(name), chosen) for name in names)
+    failures = sum(_check(name, strategies.get(name), chosen, where) for name in names)
     if failures:
         print(f"{failures} checks failed")
     else:
@@ -58,12 +62,12 @@ def check_file(file: Path, only: list[str]) -> int:
     return failures
 
 
-def _check(name: str, kind: "type[Strategy]", chosen: list[str]) -> int:
+def _check(name: str, kind: "type[Strategy]", chosen: list[str], device: "torch.device") -> int:
     """Print a line for each check of a strategy; returns how many failed."""
     failures = 0
     started = time.perf_counter()
     print(name)
-    for title, failure in _outcomes(kind, chosen):
+    for title, failure in _outcomes(kind, chosen, device):
         failures += bool(failure)
         seconds = time.perf_counter() - started
         print(f"  {'FAIL' if failure else 'ok':4}  {title:58} {seconds:5.1f} s", flush=True)
@@ -73,14 +77,14 @@ def _check(name: str, kind: "type[Strategy]", chosen: list[str]) -> int:
     return failures
 
 
-def _outcomes(kind: "type[Strategy]", chosen: list[str]) -> "Iterator[tuple[str, str]]":
-    """What was checked, and why it failed (empty if it holds)."""
+def _outcomes(kind: "type[Strategy]", chosen: list[str], device: "torch.device") -> "Iterator[tuple[str, str]]":
+    """What was checked, and why it failed (empty if it holds). The cost is always measured on the CPU."""
     from ...strategies.conformance import conformance
     from ...strategies.tiny import tiny_backbone
 
     broken = False
     for backbone in chosen:
-        for outcome in conformance(kind, tiny_backbone(backbone)):
+        for outcome in conformance(kind, tiny_backbone(backbone), device):
             broken = broken or bool(outcome.failure)
             yield f"{backbone}: {outcome.check}", outcome.failure
     if kind.trains and not broken:

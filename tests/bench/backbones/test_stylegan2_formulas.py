@@ -9,6 +9,8 @@ from graftbench.bench.backbones import make_backbone
 from graftbench.bench.backbones.stylegan2.discriminator import ResidualBlock
 from graftbench.bench.backbones.stylegan2.filters import Blur, Upsample
 from graftbench.bench.backbones.stylegan2.layers import EqualLinear, MinibatchStd, ModulatedConv2d
+from graftbench.bench.errors import UserError
+from graftbench.bench.source import load_exactly
 from scipy import signal
 from torch import nn
 from torch.nn import functional
@@ -64,6 +66,30 @@ def test_blur_convolves_rather_than_correlates():
     x = torch.randn(1, 1, 6, 6)
     expected = signal.convolve2d(x[0, 0].numpy(), blur.kernel.numpy(), mode="full")
     np.testing.assert_allclose(blur(x)[0, 0].numpy(), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("make", [lambda: Blur(1, gain=4.0), lambda: Blur(2), lambda: Blur(1, stride=2), Upsample])
+@pytest.mark.parametrize("size", [(4, 4), (8, 6), (16, 16)])
+def test_as_matrices_the_filters_compute_what_they_do_as_convolutions(make, size):
+    """The form that a GPU runs, for a kernel of any two vectors, and its gradients of first and second order."""
+    filtering = make()
+    state = filtering.state_dict()
+    state["kernel"] = torch.outer(torch.tensor([1.0, 2.0, 4.0, 3.0]), torch.tensor([0.5, -1.0, 2.0, 3.0]))
+    filtering.load_state_dict(state)
+    x = torch.randn(2, 3, *size)
+    torch.testing.assert_close(filtering.as_matrices(x), filtering(x), rtol=1e-5, atol=1e-5)
+    x = x[:1, :1].double().requires_grad_(True)
+    assert torch.autograd.gradcheck(filtering.as_matrices, x)
+    assert torch.autograd.gradgradcheck(filtering.as_matrices, x)
+    torch.testing.assert_close(filtering.as_matrices(x), filtering.double()(x), rtol=1e-6, atol=1e-6)
+
+
+def test_a_filter_of_other_weights_than_two_vectors_is_refused():
+    generator = make_backbone("stylegan2", 32, 4).make_generator()
+    state = generator.state_dict()
+    state["convs.0.conv.blur.kernel"] = torch.arange(16.0).reshape(4, 4) ** 2
+    with pytest.raises(UserError, match=r"generator: convs\.0\.conv\.blur\.kernel is not the outer product"):
+        load_exactly(generator, state, "generator")
 
 
 def test_upsampling_equals_zero_insertion_and_scipy_convolution():
