@@ -19,8 +19,11 @@ def check_features(metric: str, real: Tensor, fake: Tensor, at_least: int) -> No
 
 
 def check_set(metric: str, side: str, features: Tensor, at_least: int) -> None:
-    """One side: finite, n x d, ``at_least`` images. Raises ``UserError``."""
-    if features.dim() != 2:
+    """One side: finite real numbers, n x d with d > 0, ``at_least`` images. Raises ``UserError``."""
+    if not isinstance(features, Tensor) or not features.is_floating_point():
+        found = features.dtype if isinstance(features, Tensor) else type(features).__name__
+        raise UserError(f"{metric}: {side} features must be a tensor of floating-point numbers, got {found}")
+    if features.dim() != 2 or features.shape[1] == 0:
         raise UserError(f"{metric}: {side} features must be n x d, got shape {list(features.shape)}")
     if len(features) < at_least:
         raise UserError(f"{metric} needs at least {at_least} {side} images, got {len(features)}")
@@ -33,4 +36,4 @@ def check_set(metric: str, side: str, features: Tensor, at_least: int) -> None:
 def check_value(metric: str, value: float) -> None:
     """A result, or what it is made of, that is a number: finite features may still overflow. Raises ``UserError``."""
     if not math.isfinite(value):
-        raise UserError(f"{metric}: the features are too large for float64, their powers overflow; scale them down")
+        raise UserError(f"{metric}: the features are too large, their powers overflow; scale them down")

@@ -33,7 +33,7 @@ def intra_cluster(fake: Tensor, shots: Tensor, members: int = CLUSTER_MEMBERS) -
     of a cluster are compared, the first ones. NaN if no shot has two fakes.
     """
     check_features("intra-cluster diversity", shots, fake, at_least=1)
-    fake, shots = _directions(fake), _directions(shots)
+    fake, shots = _directions(torch.cat([fake.double(), shots.double()])).split([len(fake), len(shots)])
 
     def spread(chosen: Tensor) -> float:
         cluster, n = fake[chosen], len(chosen)
@@ -62,5 +62,11 @@ def _over_clusters(nearest: Tensor, spread: Callable[[Tensor], float], members: 
 
 
 def _directions(features: Tensor) -> Tensor:
-    """Unit vectors in float64; a vector of zeros stays one."""
-    return torch.nn.functional.normalize(features.double(), dim=1)
+    """Unit vectors in float64. Vectors of zeros have a direction of their own, in a dimension that is added."""
+    features = features.double()
+    largest = features.abs().amax(1, keepdim=True)
+    features = features / largest.where(largest > 0, 1.0)  # whose squares neither vanish nor overflow
+    zeros = largest == 0
+    if zeros.any():
+        features = torch.cat([features, zeros], dim=1)
+    return features / features.norm(dim=1, keepdim=True)

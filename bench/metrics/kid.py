@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..errors import UserError
 from .checks import check_features, check_set, check_value
 
 
@@ -65,8 +66,9 @@ def distance_between(real: Kernel, fake: Kernel) -> tuple[float, float]:
         + (fake_fake - 2 * fake.to_others) / ((n - 1) * (n - 2))
         - 2 * (total - cross.sum(0)) / (m * (n - 1))
     )
-    variance = _jackknife_variance(without_real) + _jackknife_variance(without_fake)
-    return float(value), float(variance.sqrt())
+    error = float((_jackknife_variance(without_real) + _jackknife_variance(without_fake)).sqrt())
+    check_value("the standard error of KID", error)
+    return float(value), error
 
 
 def _jackknife_variance(leave_one_out: Tensor) -> Tensor:
@@ -81,7 +83,9 @@ def kernel_distance_of_subsets(
 
     The spread is that of the subset values, not a standard error. ``size`` may not exceed either set.
     """
-    check_features("KID on subsets", real, fake, at_least=max(2, size))
+    if subsets < 1 or size < 2:
+        raise UserError(f"KID on subsets needs a subset or more of at least 2 images, not {subsets} of {size}")
+    check_features("KID on subsets", real, fake, at_least=size)
     # One full kernel and a selection matrix per side replace `subsets` small kernels.
     real, fake = real.double(), fake.double()
     rng = np.random.RandomState(seed)
@@ -93,7 +97,10 @@ def kernel_distance_of_subsets(
     within = _within(chosen_fake, kernel(fake, fake)) + _within(chosen_real, kernel(real, real))
     cross = ((chosen_fake @ kernel(fake, real)) * chosen_real).sum(1)
     values = within / (size * (size - 1)) - 2 * cross / size**2
-    return float(values.mean()), float(values.std(correction=0))
+    mean, spread = float(values.mean()), float(values.std(correction=0))
+    check_value("KID on subsets", mean)
+    check_value("the spread of KID on subsets", spread)
+    return mean, spread
 
 
 def _within(chosen: Tensor, full: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from .checks import check_features
+from .checks import check_features, check_value
 
 
 def nearest_shot_ratio(fake: Tensor, shots: Tensor) -> float:
@@ -40,4 +40,5 @@ def _nearest(x: Tensor, y: Tensor, count: int) -> tuple[Tensor, Tensor]:
     x, y = x.double(), y.double()
     chosen = torch.cdist(x, y).topk(count, largest=False).indices
     distances, order = (x[:, None] - y[chosen]).norm(dim=2).sort(dim=1)
+    check_value("distances to the shots", float(distances.max()))
     return distances, chosen.gather(1, order)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .checks import check_features, check_set
+from .checks import check_features, check_set, check_value
 
 PRECISION_NEIGHBOURS = 3
 DENSITY_NEIGHBOURS = 5
@@ -26,9 +26,11 @@ class Balls:
 def fit_balls(features: Tensor, side: str = "real", neighbours: tuple[int, ...] = BOTH) -> Balls:
     """Of features n x d with more images than neighbours (a reference's are made once)."""
     check_set("precision, recall, density and coverage", side, features, at_least=max(neighbours) + 1)
-    distances = torch.cdist(features, features)
+    distances = _distances(features, features)
     # The nearest neighbour of an image is the image itself, hence k + 1.
-    return Balls(features, {k: distances.kthvalue(k + 1).values for k in neighbours})
+    radii = {k: distances.kthvalue(k + 1).values for k in neighbours}
+    check_value("precision, recall, density and coverage", float(torch.stack(list(radii.values())).max()))
+    return Balls(features, radii)
 
 
 def precision_recall(real: Tensor, fake: Tensor, neighbours: int = PRECISION_NEIGHBOURS) -> tuple[float, float]:
@@ -52,7 +54,7 @@ def compare(
     for_density: int | None = DENSITY_NEIGHBOURS,
 ) -> dict[str, float]:
     """Precision and recall with ``for_precision`` neighbours, density and coverage with ``for_density``."""
-    distances = torch.cdist(real.features, fake.features)
+    distances = _distances(real.features, fake.features)
     found = {}
     if for_precision is not None:
         inside_real = distances <= real.radii[for_precision][:, None]
@@ -64,3 +66,9 @@ def compare(
         found["density"] = inside_real.double().sum(0).mean().item() / for_density
         found["coverage"] = inside_real.any(1).double().mean().item()
     return found
+
+
+def _distances(x: Tensor, y: Tensor) -> Tensor:
+    """Of all pairs, in the wider of both precisions, float32 at least."""
+    precision = torch.promote_types(torch.promote_types(x.dtype, y.dtype), torch.float32)
+    return torch.cdist(x.to(precision), y.to(precision))

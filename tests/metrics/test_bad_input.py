@@ -32,9 +32,9 @@ def test_features_that_are_not_finite(metric, value, side):
         METRICS[metric](*pair)
 
 
-@pytest.mark.parametrize("metric", ["FID", "KID"])
+@pytest.mark.parametrize("metric", sorted(METRICS.keys() - {"intra-cluster diversity"}))
 def test_features_whose_powers_overflow(metric):
-    with pytest.raises(UserError, match=f"{metric}: the features are too large for float64"):
+    with pytest.raises(UserError, match="the features are too large, their powers overflow; scale them down"):
         METRICS[metric](GOOD.double() * 1e160, GOOD.double())
 
 
@@ -45,11 +45,56 @@ def test_features_of_different_dimension(metric):
 
 
 @pytest.mark.parametrize("kind", [torch.float64, torch.bfloat16])
-@pytest.mark.parametrize("metric", ["FID", "KID"])
+@pytest.mark.parametrize("metric", METRICS)
 def test_features_of_any_precision_are_taken_and_left_as_they_are(metric, kind):
-    given = GOOD.to(kind)
-    METRICS[metric](given, given + 1)
+    """Also where the two sides differ in it."""
+    given, moved = GOOD.to(kind), GOOD.flip(0) + 0.1
+    assert not math.isnan(METRICS[metric](given, moved)) or metric == "intra-cluster diversity"
     assert torch.equal(given, GOOD.to(kind))
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize(
+    ("bad", "found"),
+    [
+        (GOOD.numpy(), "ndarray"),
+        ([[1.0, 2.0]], "list"),
+        (GOOD.to(torch.int64), "torch.int64"),
+        (GOOD > 0, "torch.bool"),
+        (GOOD.to(torch.complex64), "torch.complex64"),
+    ],
+    ids=["array", "list", "whole numbers", "truth values", "complex numbers"],
+)
+def test_features_that_are_no_tensor_of_floating_point_numbers(metric, bad, found):
+    with pytest.raises(UserError, match=f"features must be a tensor of floating-point numbers, got .*{found}"):
+        METRICS[metric](bad, GOOD)
+    with pytest.raises(UserError, match=f"features must be a tensor of floating-point numbers, got .*{found}"):
+        METRICS[metric](GOOD, bad)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_features_without_a_dimension(metric):
+    with pytest.raises(UserError, match=r"real features must be n x d, got shape \[20, 0\]"):
+        METRICS[metric](GOOD[:, :0], GOOD[:, :0])
+
+
+def test_a_standard_error_that_overflows_where_kid_does_not():
+    with pytest.raises(UserError, match="the standard error of KID: the features are too large"):
+        kid.kernel_distance(GOOD.double() * 1e30, GOOD.double().flip(0) * 1.1e30)
+
+
+@pytest.mark.parametrize(("subsets", "size"), [(0, 5), (-1, 5), (3, 1), (3, 0)])
+def test_subsets_that_have_no_distance(subsets, size):
+    with pytest.raises(UserError, match=f"not {subsets} of {size}"):
+        kid.kernel_distance_of_subsets(GOOD, GOOD, subsets=subsets, size=size)
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-13, 1e300])
+def test_directions_do_not_depend_on_the_scale(scale):
+    shots = GOOD[:2].double()
+    assert diversity.vendi(GOOD.double() * scale) == pytest.approx(diversity.vendi(GOOD.double()), rel=1e-9)
+    spread, occupied = diversity.intra_cluster(GOOD.double() * scale, shots * scale)
+    assert (spread, occupied) == (pytest.approx(diversity.intra_cluster(GOOD, GOOD[:2])[0], rel=1e-6), 2)
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -106,6 +151,10 @@ def test_equal_images_everywhere():
     assert memorisation.authenticity(same, same[:2]) == 0
 
 
-def test_vectors_of_zeros_are_no_direction_but_no_error_either():
-    assert math.isfinite(diversity.vendi(torch.zeros(5, 8)))
-    assert math.isfinite(diversity.intra_cluster(torch.zeros(5, 8), torch.zeros(2, 8))[0])
+def test_vectors_of_zeros_are_alike_and_like_nothing_else():
+    zeros, ones = torch.zeros(4, 8), torch.ones(4, 8)
+    assert diversity.vendi(zeros) == pytest.approx(1)
+    assert diversity.vendi(torch.cat([zeros, ones])) == pytest.approx(2)
+    assert diversity.intra_cluster(zeros, zeros[:2]) == (pytest.approx(0), 1)
+    assert diversity.intra_cluster(torch.cat([zeros, ones]), ones[:1])[1] == 1
+    assert diversity.intra_cluster(torch.cat([zeros, ones]), torch.stack([zeros[0], ones[0]])) == (pytest.approx(0), 2)
