@@ -50,6 +50,8 @@ def parse_settings(options: Iterable[str], flag: str, example: str) -> dict[str,
     settings = {}
     for option in options:
         name, equals, value = option.partition("=")
+        if name.strip() in settings:
+            raise UserError(f"{flag} gives {name.strip()!r} twice; remove one of them")
         try:
             settings[name.strip()] = yaml.safe_load(value)
         except (yaml.YAMLError, ValueError):  # the latter for a date that is none, such as 2024-13-45

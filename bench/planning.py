@@ -47,7 +47,7 @@ def plan_matrix(matrix: Matrix) -> Plan:
     from .metrics.usable import require_usable
 
     backbone = make_backbone(matrix.backbone.name, matrix.backbone.resolution, matrix.backbone.width)
-    check_optimisation(backbone, matrix.optimisation)
+    matrix = matrix.model_copy(update={"optimisation": check_optimisation(backbone, matrix.optimisation)})
     _refuse_repeats(matrix)
     require_usable(matrix.evaluation.extractor)
     for target in matrix.targets:
@@ -117,22 +117,33 @@ def _check_sizes(matrix: Matrix, target: Target) -> None:
             raise UserError(f"evaluation.{name} must be at least {SMALLEST_SET} to measure anything")
 
 
-def check_optimisation(backbone: "Backbone", settings: dict[str, Any], where: str = "optimisation") -> None:
-    """Refuse settings that the backbone's optimisers and regularisers do not have, or of another type."""
+def check_optimisation(backbone: "Backbone", settings: dict[str, Any], where: str = "optimisation") -> dict[str, Any]:
+    """The settings in the declared types, less those that the backbone has anyway: equal ones make equal keys.
+
+    Raises ``UserError`` for what the backbone's optimisers and regularisers do not have, and for another type.
+    """
     known = [f.name for f in dataclasses.fields(backbone.defaults)]
+    types = typing.get_type_hints(type(backbone.defaults))
+    checked: dict[str, Any] = {}
     for name, value in settings.items():
         if name not in known:
             raise UserError(f"{where} has no setting {name!r}; {nearest(name, known)}")
-        _check_setting(f"{where}.{name}", value, typing.get_type_hints(type(backbone.defaults))[name])
+        values = _check_setting(f"{where}.{name}", value, types[name])
+        own = getattr(backbone.defaults, name)
+        if values != (list(own) if isinstance(own, tuple) else [own]):
+            checked[name] = values if isinstance(own, tuple) else values[0]
+    return checked
 
 
-def _check_setting(name: str, value: Any, expected: Any) -> None:
-    """Refuse an optimiser setting of another type, or one that no optimiser takes."""
+def _check_setting(name: str, value: Any, expected: Any) -> list[Any]:
+    """The number or numbers of a setting. Refuses another type, and what no optimiser takes."""
     kinds = typing.get_args(expected)
     if isinstance(value, list | tuple) != bool(kinds) or (kinds and len(value) != len(kinds)):
         raise UserError(f"{name} must be {f'{len(kinds)} numbers' if kinds else 'one number'}, not {value!r}")
+    values = []
     for each, kind in zip(value if kinds else [value], kinds or [expected], strict=True):
-        if check_type(each, kind, name) < 0:
+        values.append(check_type(each, kind, name))
+        if values[-1] < 0:
             raise UserError(f"{name} must not be negative, but is {value!r}")
         if name.endswith("betas") and float(each) >= 1:
             raise UserError(f"{name} must be below 1, but are {value!r}")
@@ -142,6 +153,7 @@ def _check_setting(name: str, value: Any, expected: Any) -> None:
             raise UserError(
                 f"{name} is the share of the learning rates that is left at the end, at most 1, not {value!r}"
             )
+    return values
 
 
 def _require_one_origin(choice: SourceChoice) -> None:
@@ -240,6 +252,10 @@ def _fits(matrix: Matrix, source: PublicSource) -> bool:
 
 def source_spec(matrix: Matrix, choice: SourceChoice, kind: Any) -> SourceSpec:
     """Which source model a strategy of this kind starts from. What concerns a GAN alone makes no other VAE."""
+    from .backbones import make_backbone
+
+    backbone = make_backbone(matrix.backbone.name, matrix.backbone.resolution, matrix.backbone.width)
+    settings = check_optimisation(backbone, choice.optimisation, "source.optimisation")
     return SourceSpec(
         kind=kind,
         backbone=matrix.backbone.name,
@@ -249,7 +265,7 @@ def source_spec(matrix: Matrix, choice: SourceChoice, kind: Any) -> SourceSpec:
         kimg=choice.kimg,
         batch=choice.batch,
         seed=choice.seed,
-        optimisation={name: value for name, value in choice.optimisation.items() if kind == "gan" or name in OF_A_VAE},
+        optimisation={name: value for name, value in settings.items() if kind == "gan" or name in OF_A_VAE},
         augment=choice.augment if kind == "gan" else "none",
     )
 

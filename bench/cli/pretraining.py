@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import app
+from .asked import Plugins
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -34,6 +35,7 @@ def pretrain(
     augment: Annotated[str, typer.Option(help="what a GAN's discriminator sees the images through")] = "none",
     extractor: str = "efficientnet-lite0-64",
     device: Device = "auto",
+    plugin: Plugins = [],
 ):
     """Train a source model, or go on with an interrupted training."""
     from ..backbones import make_backbone
@@ -42,9 +44,11 @@ def pretrain(
     from ..hyperparameters import parse_settings, without_words
     from ..matrix import MOST_KIMG
     from ..planning import OF_A_VAE, check_optimisation
+    from ..plugins import load_plugins
     from ..registries import augmentations
     from ..source import SourceSpec
 
+    load_plugins(plugin)
     if kind not in ("gan", "vae"):
         raise UserError(f"--kind is gan or vae, not {kind!r}")
     if not 0 < kimg <= MOST_KIMG:
@@ -53,10 +57,10 @@ def pretrain(
     if kind == "vae" and augment != "none":
         raise UserError(f"--augment {augment} is for --kind gan: a VAE would learn the augmented images")
     settings = without_words(parse_settings(optimisation or [], "--optimisation", "r1_gamma=0.1"))
-    check_optimisation(make_backbone(backbone, resolution, width), settings)
+    differing = check_optimisation(make_backbone(backbone, resolution, width), settings, "--optimisation")
     if kind == "vae" and (others := sorted(settings.keys() - OF_A_VAE)):
         raise UserError(f"--optimisation {', '.join(others)}: of a GAN; a VAE reads only {', '.join(OF_A_VAE)}")
-    spec = SourceSpec(kind, backbone, resolution, width, domain, kimg, batch, seed, settings, augment)  # type: ignore[arg-type]
+    spec = SourceSpec(kind, backbone, resolution, width, domain, kimg, batch, seed, differing, augment)  # type: ignore[arg-type]
     _train(spec, out or cache_root() / "sources" / spec.name, extractor, device)
 
 
@@ -118,13 +122,17 @@ def _alone(spec: "SourceSpec", folder: Path) -> "Iterator[None]":
     """Of several processes that need one source, the first trains it and the others wait."""
     import filelock
 
-    folder.mkdir(parents=True, exist_ok=True)
+    from ..errors import UserError
+
     lock = filelock.FileLock(folder / "lock")
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         lock.acquire(blocking=False)
     except filelock.Timeout:
         print(f"another process is training {spec.name}; waiting for its end", flush=True)
         lock.acquire()
+    except OSError as error:
+        raise UserError(f"{folder}: no artefact can be written there ({error.strerror})") from error
     try:
         yield
     finally:

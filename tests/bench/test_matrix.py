@@ -8,6 +8,7 @@ from graftbench.bench.cli.asked import load_asked
 from graftbench.bench.errors import UserError
 from graftbench.bench.matrix_file import load_matrix, parse_matrix
 from graftbench.bench.planning import plan_matrix
+from graftbench.bench.registries import backbones
 
 GOOD = {
     "name": "tiny",
@@ -192,9 +193,25 @@ def test_files_are_read_by_path_and_shipped_ones_by_name(tmp_path):
 def test_a_number_in_scientific_notation_is_a_number_though_yaml_reads_a_word():
     matrix = parse(strategies=[{"l2-sp": yaml.safe_load("strength: 1e-3")}])
     assert matrix.variants() == [("l2-sp", {"strength": 0.001})]
-    settings = yaml.safe_load("{generator_lr: 1e-3, betas: [0, 9e-1], r1_gamma: 10}")
+    settings = yaml.safe_load("{generator_lr: 2e-3, betas: [0, 9e-1], r1_gamma: 10}")
     (cell, *_) = plan_matrix(parse(optimisation=settings)).cells
-    assert cell.canonical().count('"optimisation": {"betas": [0, 0.9], "generator_lr": 0.001, "r1_gamma": 10}') == 1
+    assert cell.optimisation == {"generator_lr": 0.002, "betas": [0.0, 0.9], "r1_gamma": 10.0}
+
+
+def test_the_same_settings_make_the_same_cells_and_sources_however_they_are_written():
+    defaults = backbones.get("dcgan").defaults
+
+    def keys_and_sources(**settings):
+        source = {"domain": "toyfaces", "kimg": 7, "optimisation": settings}
+        plan = plan_matrix(parse(strategies=["scratch", "finetune"], source=source, optimisation=settings))
+        return [cell.key for cell in plan.cells], [spec.name for spec in plan.to_pretrain]
+
+    assert keys_and_sources(r1_gamma=7) == keys_and_sources(r1_gamma=7.0) == keys_and_sources(r1_gamma="7")
+    assert keys_and_sources(betas=[0, 0.9]) == keys_and_sources(betas=[0.0, 0.9])
+    said = {"r1_gamma": int(defaults.r1_gamma), "betas": list(defaults.betas), "r1_every": defaults.r1_every}
+    assert keys_and_sources(**said) == keys_and_sources()
+    assert keys_and_sources(r1_gamma=7)[0] != keys_and_sources()[0]
+    assert keys_and_sources(r1_gamma=7)[1] != keys_and_sources()[1]
 
 
 @pytest.mark.parametrize(

@@ -128,6 +128,32 @@ def test_a_setting_that_the_backbone_does_not_have_is_refused(graftbench, settin
     assert refused.returncode == 2 and says in refused.stderr and len(refused.stderr.splitlines()) <= 2
 
 
+def test_a_setting_said_twice_is_refused(graftbench):
+    refused = graftbench("pretrain", "toyfaces", "--optimisation", "r1_gamma=1", "--optimisation", "r1_gamma=2")
+    assert refused.returncode == 2 and "--optimisation gives 'r1_gamma' twice" in refused.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(graftbench):
+    refused = graftbench("pretrain", "toyfaces", "--kimg", "0.1", "--out", "/proc/source")
+    assert refused.returncode == 2 and "/proc/source: no artefact can be written there" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_a_domain_of_ones_own_file_can_be_a_source(graftbench, tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "from graftbench.datasets import register\n"
+        "from graftbench.datasets.toys.domain import ToyFaces\n"
+        '@register("own-faces")\n'
+        'class OwnFaces(ToyFaces):\n    """Faces of my own."""\n'
+    )
+    command = ["pretrain", "own-faces", "--kimg", "0.1", "--batch", "16", "--width", "4", "--out", "source"]
+    missing = graftbench(*command)
+    assert missing.returncode == 2 and "own-faces" in missing.stderr
+    done = graftbench(*command, "--plugin", "mine.py")
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "source" / "spec.json").read_text())["domain"] == "own-faces"
+
+
 def test_a_finished_source_is_not_trained_again_nor_overwritten(graftbench, tmp_path):
     command = ["pretrain", "toyfaces", "--kimg", "0.1", "--batch", "16", "--width", "4", "--out", "source"]
     assert graftbench(*command).returncode == 0
