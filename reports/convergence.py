@@ -177,7 +177,7 @@ def runtime_distribution(
     times: dict[str, list[float]] = {}
     for block, _, runs, horizon in _blocks(rows, curves, metric, against):
         ladder = targets.get(block_name(block))
-        rungs = ladder.rungs if ladder and np.isfinite(horizon) else ()
+        rungs = ladder.rungs if ladder else ()
         for run in runs:
             for target in rungs:
                 times.setdefault(run.label, []).append(time_to_target(run, target, horizon) / horizon)
@@ -195,8 +195,9 @@ def runtime_distribution(
 def _blocks(rows: pd.DataFrame, curves: pd.DataFrame, metric: str, against: str):
     for block, group in rows.groupby(block_columns(rows), sort=True, dropna=False):
         runs = runs_of(group, curves[curves["key"].isin(group["key"])], metric, against)
-        if runs:
-            yield block, group, runs, horizon_of(group, runs, against)
+        horizon = horizon_of(group, runs, against)
+        if runs and np.isfinite(horizon):  # in seconds, a block without a complete run has none
+            yield block, group, runs, horizon
 
 
 def _grid_width(runs: list[Run]) -> float:

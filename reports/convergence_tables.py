@@ -8,7 +8,7 @@ import pandas as pd
 
 from .clock import clock_note
 from .convergence import Run, anytime, horizon_of, runs_of, speed, time_to_target
-from .intervals import mean_interval
+from .intervals import Interval, mean_interval
 from .ladder import RUNGS, Ladder, block_columns
 from .ladder import block_name as ladder_name
 from .ranking_tables import slug, stratum_words
@@ -18,6 +18,9 @@ from .table import Measured, Table, Value, number
 SHOWN = (0.5, 0.9)
 """The rungs that have a table of times; `hits_table` shows all."""
 
+UNITS = {"kimg": "kimg", "seconds": "s"}
+BUDGETS = {"kimg": "its kimg", "seconds": "the training time of the target's quickest complete run"}
+"""Up to where all runs of a target are watched."""
 Ladders = Mapping[str, Mapping[str, Ladder]]
 
 
@@ -32,7 +35,7 @@ class Watched:
 
 
 def convergence_tables(rows: pd.DataFrame, curves: pd.DataFrame, ladders: Ladders) -> Iterator[Table]:
-    """For each metric with frozen targets, each stratum: times in kimg and in seconds, hits, anytime quality."""
+    """For each metric with frozen targets, each stratum: times, hits and anytime quality, in kimg and in seconds."""
     ranked = rows[~rows["reference"].astype(bool)]
     for metric, targets in ladders.items():
         chosen = ranked[ranked["extractor"] == metric.partition("@")[2]]
@@ -45,9 +48,8 @@ def convergence_tables(rows: pd.DataFrame, curves: pd.DataFrame, ladders: Ladder
                 clock = clock_note(group) if against == "seconds" else ""
                 for rung in SHOWN:
                     yield time_table(watched, metric, stratum, rung, against, clock)
-        for stratum, group in strata_of(chosen, STRATUM):
-            yield hits_table(group, curves, metric, dict(targets), stratum)
-            yield anytime_table(group, curves, metric, dict(targets), stratum)
+                yield hits_table(group, curves, metric, dict(targets), stratum, against, clock)
+                yield anytime_table(group, curves, metric, dict(targets), stratum, against, clock)
 
 
 def strata_of(rows: pd.DataFrame, columns: tuple[str, ...]) -> Iterator[tuple[dict[str, object], pd.DataFrame]]:
@@ -79,26 +81,32 @@ def time_table(
         target = each.ladder.rungs[RUNGS.index(rung)]
         for label in {run.label for run in each.runs}:
             times = [time_to_target(run, target, each.horizon) for run in each.runs if run.label == label]
-            found = Measured(mean_interval(np.minimum(times, each.horizon)), len(times))
-            cells.setdefault(label, {})[each.block] = found
+            cells.setdefault(label, {})[each.block] = _restricted(times, each.horizon)
     order = sorted(cells, key=lambda label: (mean_share(cells[label], watched), label))
     blocks = [each.block for each in watched]
     horizons = [each.horizon for each in watched]
     longest = f"{number(min(horizons))} to {number(max(horizons))}" if horizons else "–"
     return Table(
         name=slug("convergence", "time", f"{rung:.0%}", against, metric, *stratum.values()),
-        title=f"Time to {rung:.0%} of fine-tuning's gain in {metric} ({'kimg' if against == 'kimg' else 's'}) ↓",
+        title=f"Time to {rung:.0%} of fine-tuning's gain in {metric} ({UNITS[against]}) ↓",
         head=("strategy", *(block_name(block, blocks) for block in blocks)),
         body=tuple((label, *(cells[label].get(block) for block in blocks)) for label in order),
         notes=(
             f"Restricted mean time in {against}, lower is better: a run that does not hit, or died, counts with the"
-            f" time it was watched for ({longest}).",
+            f" time it was watched for ({longest}). Where none hits, the mean is over that.",
             "The target lies between where naive fine-tuning starts and the best it reaches; it is frozen, and hit at"
             " the first of two consecutive evaluations. There is none where that gain is within the metric's standard"
             " error. Training time only." + (f" {clock}" if clock else ""),
             stratum_words(stratum) + ".",
         ),
     )
+
+
+def _restricted(times: list[float], horizon: float) -> Measured:
+    """Of times that are infinite where a run does not hit; where none does, all that is known is a bound."""
+    if not np.isfinite(times).any():
+        return Measured(Interval(horizon, None, None, len(times)), len(times), exceeded=True)
+    return Measured(mean_interval(np.minimum(times, horizon)), len(times))
 
 
 def mean_share(cells: Mapping[Block, Measured], watched: list[Watched]) -> float:
@@ -112,10 +120,16 @@ def mean_share(cells: Mapping[Block, Measured], watched: list[Watched]) -> float
 
 
 def hits_table(
-    rows: pd.DataFrame, curves: pd.DataFrame, metric: str, targets: dict[str, Ladder], stratum: dict[str, object]
+    rows: pd.DataFrame,
+    curves: pd.DataFrame,
+    metric: str,
+    targets: dict[str, Ladder],
+    stratum: dict[str, object],
+    against: str,
+    clock: str = "",
 ) -> Table:
     """How many runs hit each rung over all targets, and what a hit costs (ERT, PAR-10 as shares of the budget)."""
-    found = speed(rows, curves, metric, targets)
+    found = speed(rows, curves, metric, targets, against)
     body: list[tuple[Value, ...]] = []
     if len(found):
         for label, group in found.groupby("label", sort=True):
@@ -133,24 +147,31 @@ def hits_table(
             )
     grid = number(float(found["grid"].max())) if len(found) else "–"
     return Table(
-        name=slug("convergence", "hits", metric, *stratum.values()),
-        title=f"Runs that reach fine-tuning's quality in {metric}",
+        name=slug("convergence", "hits", against, metric, *stratum.values()),
+        title=f"Runs that reach fine-tuning's quality in {metric} ({UNITS[against]})",
         head=("strategy", *(f"{rung:.0%}" for rung in RUNGS), f"ERT {max(SHOWN):.0%}", f"PAR-10 {max(SHOWN):.0%}"),
         body=tuple(body),
         notes=(
             "Hits of all runs, failed ones included. ERT: budget spent by all runs per hit; PAR-10: a miss counts as"
-            " ten budgets; both in budgets of one run, lower is better.",
-            f"Times are known no better than the evaluation grid, {grid} kimg wide.",
+            f" ten budgets; both in budgets of one run ({BUDGETS[against]}), lower is better.",
+            f"Times are known no better than the evaluation grid, {grid} {UNITS[against]} wide."
+            + (f" {clock}" if clock else ""),
             stratum_words(stratum) + ".",
         ),
     )
 
 
 def anytime_table(
-    rows: pd.DataFrame, curves: pd.DataFrame, metric: str, targets: dict[str, Ladder], stratum: dict[str, object]
+    rows: pd.DataFrame,
+    curves: pd.DataFrame,
+    metric: str,
+    targets: dict[str, Ladder],
+    stratum: dict[str, object],
+    against: str,
+    clock: str = "",
 ) -> Table:
     """Area under the best-so-far curve, final over best, and where the best was, as means over targets."""
-    found = anytime(rows, curves, metric, targets)
+    found = anytime(rows, curves, metric, targets, against)
     body: list[tuple[Value, ...]] = []
     if len(found):
         by_label = found.groupby("label")
@@ -160,14 +181,15 @@ def anytime_table(
             values = (None if np.isnan(value) else f"{value:.3f}" for value in line)
             body.append((str(label), *values, f"{ended[label]}/{runs[label]}"))
     return Table(
-        name=slug("convergence", "anytime", metric, *stratum.values()),
-        title=f"Quality over the whole run in {metric}",
-        head=("strategy", "area under best so far", "final / best", "best at kimg", "runs that ended"),
+        name=slug("convergence", "anytime", against, metric, *stratum.values()),
+        title=f"Quality over the whole run in {metric} ({UNITS[against]})",
+        head=("strategy", "area under best so far", "final / best", f"best at {UNITS[against]}", "runs that ended"),
         body=tuple(body),
         notes=(
-            "Area: lower is better; 0 where the reference's best is reached at once. Final / best: 1 where a run ends"
-            " at its best, above where it has become worse since; it and the best's place are those of the runs that"
-            " ended. Means over targets of means over seeds.",
+            f"Area over {BUDGETS[against]}: lower is better; 0 where the reference's best is reached at once. What"
+            " is measured before the training counts too: grey pictures may score better than the source's. Final /"
+            " best: 1 where a run ends at its best, above where it has become worse since; it and the best's place are"
+            " those of the runs that ended. Means over targets of means over seeds." + (f" {clock}" if clock else ""),
             stratum_words(stratum) + ".",
         ),
     )

@@ -23,6 +23,8 @@ class Measured:
     expected: int
     mark: Mark = ""
     reason: str = ""
+    exceeded: bool = False
+    """Whether the estimate is only known to be exceeded, as a time that no run got to the end of."""
 
     @property
     def n(self) -> int:
@@ -34,7 +36,7 @@ class Measured:
         if self.interval is None:
             return f"– ({self.reason or 'missing'})"
         count = f"n={self.n}" if self.n == self.expected else f"n={self.n}/{self.expected}"
-        return f"{estimate_text(self.interval)} ({count})"
+        return f"{'over ' if self.exceeded else ''}{estimate_text(self.interval)} ({count})"
 
 
 Value = str | int | float | Measured | None

@@ -29,13 +29,32 @@ def test_a_run_that_never_hits_counts_with_the_whole_budget(stored):
     found = {row[0]: row[table.head.index("babies")] for row in table.body}
     assert found["l2-sp"].interval.estimate == 10.0
     assert found["l2-sp"].n == 3, "the failed run is censored, not dropped"
+    assert found["l2-sp"].text == "over 10 (n=3)" and " ± " in found["finetune"].text
     assert found["finetune"].interval.estimate < 10.0
 
 
 def test_hits_count_all_runs(stored):
-    (table,) = named(stored, "hits")
-    assert {row[0] for row in table.body} == {"finetune", "frozen-d", "l2-sp"}
-    assert all(cell.endswith("/6") for row in table.body for cell in row[1:6])
+    assert [table.name.split("-")[2] for table in named(stored, "hits")] == ["kimg", "seconds"]
+    for table in named(stored, "hits"):
+        assert {row[0] for row in table.body} == {"finetune", "frozen-d", "l2-sp"}
+        assert all(cell.endswith("/6") for row in table.body for cell in row[1:6])
+
+
+def test_in_seconds_a_strategy_of_double_the_cost_has_a_larger_area_and_a_dearer_hit(stored):
+    """The same curve over kimg, twice as slow."""
+    rows, curves, targets = stored
+    fast = rows.loc[rows["label"] == "finetune", "key"]
+    slow = rows[rows["label"] == "finetune"].assign(label="slow", strategy="slow", key="slow-" + fast)
+    its = curves[curves["key"].isin(fast)]
+    its = its.assign(key="slow-" + its["key"], seconds=2 * its["seconds"])
+    both = pd.concat([rows, slow]), pd.concat([curves, its]), targets
+    for part, column in (("anytime", "area under best so far"), ("hits", "ERT 90%")):
+        kimg, seconds = named(both, f"{part}-kimg")[0], named(both, f"{part}-seconds")[0]
+        at = kimg.head.index(column)
+        in_kimg, in_seconds = ({row[0]: row[at] for row in table.body} for table in (kimg, seconds))
+        assert in_kimg["slow"] == in_kimg["finetune"]
+        value = {name: float("inf") if cell == "∞" else float(cell) for name, cell in in_seconds.items()}
+        assert value["slow"] > value["finetune"]
 
 
 def test_seconds_of_two_machines_stand_apart_but_kimg_do_not(stored):
@@ -44,9 +63,11 @@ def test_seconds_of_two_machines_stand_apart_but_kimg_do_not(stored):
     both = pd.concat([rows, other]), pd.concat([curves, curves.assign(key="other-" + curves["key"])]), targets
     assert len(named(both, "time-90-seconds")) == 2
     assert len(named(both, "time-90-kimg")) == 1
+    for part in ("hits", "anytime"):
+        assert (len(named(both, f"{part}-kimg")), len(named(both, f"{part}-seconds"))) == (1, 2)
 
 
 def test_they_stand_among_the_tables_of_convergence(stored):
     names = [table.name for table in all_tables(*stored)["convergence"]]
-    assert len(names) == len(set(names)) == 7
+    assert len(names) == len(set(names)) == 9
     assert len(all_tables(stored[0])["convergence"]) == 1
