@@ -47,13 +47,12 @@ def plan_matrix(matrix: Matrix) -> Plan:
     from .metrics.usable import require_usable
 
     backbone = make_backbone(matrix.backbone.name, matrix.backbone.resolution, matrix.backbone.width)
-    matrix = matrix.model_copy(update={"optimisation": check_optimisation(backbone, matrix.optimisation)})
+    matrix = _with_settings_checked(matrix, backbone)
     _refuse_repeats(matrix)
     require_usable(matrix.evaluation.extractor)
     for target in matrix.targets:
         choice = matrix.source_of(target)
         open_domain(choice.domain)
-        check_optimisation(backbone, choice.optimisation, "source.optimisation")
         _require_one_origin(choice)
         _check_sizes(matrix, target)
     plan = Plan(notes=_notes_on_references(matrix))
@@ -117,6 +116,24 @@ def _check_sizes(matrix: Matrix, target: Target) -> None:
             raise UserError(f"evaluation.{name} must be at least {SMALLEST_SET} to measure anything")
 
 
+def _with_settings_checked(matrix: Matrix, backbone: "Backbone") -> Matrix:
+    """The matrix with every ``optimisation`` in its normal form. What was left out stays left out."""
+
+    def of_source(choice: SourceChoice | None) -> SourceChoice | None:
+        if choice is None or not choice.optimisation:
+            return choice
+        settings = check_optimisation(backbone, choice.optimisation, "source.optimisation")
+        return choice.model_copy(update={"optimisation": settings})
+
+    return matrix.model_copy(
+        update={
+            "optimisation": check_optimisation(backbone, matrix.optimisation),
+            "source": of_source(matrix.source),
+            "targets": [each.model_copy(update={"source": of_source(each.source)}) for each in matrix.targets],
+        }
+    )
+
+
 def check_optimisation(backbone: "Backbone", settings: dict[str, Any], where: str = "optimisation") -> dict[str, Any]:
     """The settings in the declared types, less those that the backbone has anyway: equal ones make equal keys.
 
@@ -142,7 +159,7 @@ def _check_setting(name: str, value: Any, expected: Any) -> list[Any]:
         raise UserError(f"{name} must be {f'{len(kinds)} numbers' if kinds else 'one number'}, not {value!r}")
     values = []
     for each, kind in zip(value if kinds else [value], kinds or [expected], strict=True):
-        values.append(check_type(each, kind, name))
+        values.append(check_type(each, kind, name) + 0)  # -0.0 is 0.0
         if values[-1] < 0:
             raise UserError(f"{name} must not be negative, but is {value!r}")
         if name.endswith("betas") and float(each) >= 1:
@@ -252,10 +269,6 @@ def _fits(matrix: Matrix, source: PublicSource) -> bool:
 
 def source_spec(matrix: Matrix, choice: SourceChoice, kind: Any) -> SourceSpec:
     """Which source model a strategy of this kind starts from. What concerns a GAN alone makes no other VAE."""
-    from .backbones import make_backbone
-
-    backbone = make_backbone(matrix.backbone.name, matrix.backbone.resolution, matrix.backbone.width)
-    settings = check_optimisation(backbone, choice.optimisation, "source.optimisation")
     return SourceSpec(
         kind=kind,
         backbone=matrix.backbone.name,
@@ -265,7 +278,7 @@ def source_spec(matrix: Matrix, choice: SourceChoice, kind: Any) -> SourceSpec:
         kimg=choice.kimg,
         batch=choice.batch,
         seed=choice.seed,
-        optimisation={name: value for name, value in settings.items() if kind == "gan" or name in OF_A_VAE},
+        optimisation={name: value for name, value in choice.optimisation.items() if kind == "gan" or name in OF_A_VAE},
         augment=choice.augment if kind == "gan" else "none",
     )
 

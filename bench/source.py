@@ -93,7 +93,8 @@ def load_exactly(network: nn.Module, state: dict[str, Tensor], role: str) -> Non
     try:
         network.load_state_dict(state)
     except RuntimeError as error:  # a layer cannot hold these values
-        raise UserError(f"the checkpoint does not fit this {role}: {str(error).splitlines()[-1].strip()}") from error
+        reasons = "; ".join(line.strip() for line in str(error).splitlines()[1:])
+        raise UserError(f"the checkpoint does not fit this {role}: {reasons}") from error
 
 
 def find_source(spec: SourceSpec) -> Path | None:

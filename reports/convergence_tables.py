@@ -80,8 +80,8 @@ def time_table(
     for each in watched:
         target = each.ladder.rungs[RUNGS.index(rung)]
         for label in {run.label for run in each.runs}:
-            times = [time_to_target(run, target, each.horizon) for run in each.runs if run.label == label]
-            cells.setdefault(label, {})[each.block] = _restricted(times, each.horizon)
+            mine = [run for run in each.runs if run.label == label]
+            cells.setdefault(label, {})[each.block] = _restricted(mine, target, each.horizon)
     order = sorted(cells, key=lambda label: (mean_share(cells[label], watched), label))
     blocks = [each.block for each in watched]
     horizons = [each.horizon for each in watched]
@@ -93,7 +93,7 @@ def time_table(
         body=tuple((label, *(cells[label].get(block) for block in blocks)) for label in order),
         notes=(
             f"Restricted mean time in {against}, lower is better: a run that does not hit, or died, counts with the"
-            f" time it was watched for ({longest}). Where none hits, the mean is over that.",
+            f" whole time ({longest}). Where none hits, the mean is over that, as far as none died.",
             "The target lies between where naive fine-tuning starts and the best it reaches; it is frozen, and hit at"
             " the first of two consecutive evaluations. There is none where that gain is within the metric's standard"
             " error. Training time only." + (f" {clock}" if clock else ""),
@@ -102,8 +102,11 @@ def time_table(
     )
 
 
-def _restricted(times: list[float], horizon: float) -> Measured:
-    """Of times that are infinite where a run does not hit; where none does, all that is known is a bound."""
+def _restricted(runs: list[Run], target: float, horizon: float) -> Measured:
+    """The mean time of the runs, each at most the horizon; where none hits, all that is known is a bound."""
+    if not any(len(run.x) for run in runs):
+        return Measured(None, len(runs), reason="none was watched")
+    times = [time_to_target(run, target, horizon) for run in runs]
     if not np.isfinite(times).any():
         return Measured(Interval(horizon, None, None, len(times)), len(times), exceeded=True)
     return Measured(mean_interval(np.minimum(times, horizon)), len(times))
@@ -152,13 +155,21 @@ def hits_table(
         head=("strategy", *(f"{rung:.0%}" for rung in RUNGS), f"ERT {max(SHOWN):.0%}", f"PAR-10 {max(SHOWN):.0%}"),
         body=tuple(body),
         notes=(
-            "Hits of all runs, failed ones included. ERT: budget spent by all runs per hit; PAR-10: a miss counts as"
-            f" ten budgets; both in budgets of one run ({BUDGETS[against]}), lower is better.",
+            f"Hits of all runs, failed ones included{_left_out(rows, found)}. ERT: budget spent by all runs per hit;"
+            f" PAR-10: a miss counts as ten budgets; both in budgets of one run ({BUDGETS[against]}), lower is better.",
             f"Times are known no better than the evaluation grid, {grid} {UNITS[against]} wide."
             + (f" {clock}" if clock else ""),
             stratum_words(stratum) + ".",
         ),
     )
+
+
+def _left_out(rows: pd.DataFrame, found: pd.DataFrame) -> str:
+    """In words, how many of the runs on targets with a ladder have no place in ``found``: none ended there."""
+    blocks = [name for name in block_columns(rows) if name in found.columns]
+    there = found.drop_duplicates([*blocks, "label"])["runs"].sum() if len(found) else 0
+    missing = len(rows) - int(there)
+    return f", but for {missing} on targets without a frozen one or where no run ended" if missing else ""
 
 
 def anytime_table(
@@ -186,10 +197,11 @@ def anytime_table(
         head=("strategy", "area under best so far", "final / best", f"best at {UNITS[against]}", "runs that ended"),
         body=tuple(body),
         notes=(
-            f"Area over {BUDGETS[against]}: lower is better; 0 where the reference's best is reached at once. What"
-            " is measured before the training counts too: grey pictures may score better than the source's. Final /"
-            " best: 1 where a run ends at its best, above where it has become worse since; it and the best's place are"
-            " those of the runs that ended. Means over targets of means over seeds." + (f" {clock}" if clock else ""),
+            f"Of all runs{_left_out(rows, found)}. Area over {BUDGETS[against]}: lower is better; 0 where the"
+            " reference's best is reached at once. What is measured before the training counts too: grey pictures may"
+            " score better than the source's. Final / best: 1 where a run ends at its best, above where it has become"
+            " worse since; it and the best's place are those of the runs that ended. Means over targets of means over"
+            " seeds." + (f" {clock}" if clock else ""),
             stratum_words(stratum) + ".",
         ),
     )

@@ -53,9 +53,9 @@ def to_csv(table: Table) -> str:
 def csv_fields(value: Value) -> list[object]:
     if not isinstance(value, Measured):
         return ["" if value is None else safe(value), "", "", "", "", "", ""]
-    found = value.interval
+    found, reason = value.interval, value.reason or ("exceeded" if value.exceeded else "")
     ends = (None, None, None) if found is None else (found.estimate, found.low, found.high)
-    return [*("" if end is None else end for end in ends), value.n, value.expected, value.mark, value.reason]
+    return [*("" if end is None else end for end in ends), value.n, value.expected, value.mark, reason]
 
 
 NUMBER = re.compile(r"-\d+(\.\d+)?( ± \d+(\.\d+)?)?( \[-?\d+(\.\d+)?, -?\d+(\.\d+)?\])?")

@@ -27,6 +27,7 @@ SPECIAL = {
     "↓": r"$\downarrow$",
     "↑": r"$\uparrow$",
     "×": r"$\times$",
+    "∞": r"$\infty$",
     "▼": r"$\bigtriangledown$",
     "−": r"$-$",
     "–": "--",

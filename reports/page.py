@@ -117,7 +117,7 @@ def _embedded(each: Shown, folder: Path, room: int) -> Shown:
 def _numeric_columns(table: Table) -> list[bool]:
     """Which columns hold numbers, with or without an interval behind them, and are set to the right."""
     columns = zip(*([text(value) for value in row] for row in table.rows), strict=True)
-    found = [all(re.match(r"-?\d|–", each) for each in column) for column in columns]
+    found = [all(re.match(r"(over )?-?\d|–", each) for each in column) for column in columns]
     return found or [False] * len(table.head)
 
 

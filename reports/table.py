@@ -24,7 +24,7 @@ class Measured:
     mark: Mark = ""
     reason: str = ""
     exceeded: bool = False
-    """Whether the estimate is only known to be exceeded, as a time that no run got to the end of."""
+    """Whether the estimate is a bound from below: of times, that no run hit by then."""
 
     @property
     def n(self) -> int:

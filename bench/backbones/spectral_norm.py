@@ -33,15 +33,16 @@ class _SpectralNorm(nn.Module):
 
     @torch.no_grad()
     def _power_iteration(self) -> None:
-        weight = self.weight.flatten(1)
-        # New tensors: the backward pass of the forward pass before this one still reads the old ones.
-        self.u = functional.normalize(weight @ self.v, dim=0, eps=EPSILON)
-        self.v = functional.normalize(weight.T @ self.u, dim=0, eps=EPSILON)
+        with torch.autocast(self.weight.device.type, enabled=False):
+            weight = self.weight.flatten(1)
+            # New tensors: the backward pass of the forward pass before this one still reads the old ones.
+            self.u = functional.normalize(weight @ self.v, dim=0, eps=EPSILON)
+            self.v = functional.normalize(weight.T @ self.u, dim=0, eps=EPSILON)
 
     def normalised_weight(self) -> Tensor:
+        if self.training:
+            self._power_iteration()
         with torch.autocast(self.weight.device.type, enabled=False):
-            if self.training:
-                self._power_iteration()
             return self.weight / torch.dot(self.u, self.weight.flatten(1) @ self.v)
 
 

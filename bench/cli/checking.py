@@ -15,9 +15,11 @@ def check(
     device: Annotated[str, typer.Option(help="where strategies are checked: cpu, cuda or cuda:N")] = "cpu",
 ):
     """Check a strategy file against what every strategy must hold, or show what a domain holds and lacks."""
+    from ..devices import choose_device
     from .data import check_domain
     from .strategies import check_file
 
+    choose_device(device)
     failures = 0
     for subject in subjects:
         if subject.endswith(".py"):

@@ -57,7 +57,7 @@ def pretrain(
     if kind == "vae" and augment != "none":
         raise UserError(f"--augment {augment} is for --kind gan: a VAE would learn the augmented images")
     settings = without_words(parse_settings(optimisation or [], "--optimisation", "r1_gamma=0.1"))
-    differing = check_optimisation(make_backbone(backbone, resolution, width), settings, "--optimisation")
+    differing = check_optimisation(make_backbone(backbone, resolution, width), settings)
     if kind == "vae" and (others := sorted(settings.keys() - OF_A_VAE)):
         raise UserError(f"--optimisation {', '.join(others)}: of a GAN; a VAE reads only {', '.join(OF_A_VAE)}")
     spec = SourceSpec(kind, backbone, resolution, width, domain, kimg, batch, seed, differing, augment)  # type: ignore[arg-type]

@@ -68,6 +68,14 @@ def test_the_clock_adds_up_what_is_in_its_blocks_and_nothing_else():
     assert 0.1 <= clock.seconds < 0.3
 
 
+def test_spectral_vectors_stay_in_full_precision_under_autocast():
+    with torch.autocast("cpu", torch.bfloat16):
+        discriminator = tiny_backbone("sngan").make_discriminator().train()
+        discriminator(torch.zeros(2, 3, 32, 32))
+    assert {buffer.dtype for buffer in discriminator.buffers()} == {torch.float32}
+    discriminator(torch.zeros(2, 3, 32, 32))
+
+
 @pytest.mark.slow
 def test_a_compiled_discriminator_sees_reals_and_fakes_before_its_backward_pass():
     """As in every update; the power iterations of the second call must not change what the first one's gradient reads.

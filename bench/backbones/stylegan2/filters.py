@@ -6,6 +6,8 @@ matrix, which tensor cores do at the speed of memory, with gradients of any orde
 """
 
 import functools
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import torch
@@ -27,7 +29,7 @@ def _per_channel(kernel: Tensor, x: Tensor) -> Tensor:
 
 
 class _Filter(nn.Module):
-    """Holds the 4 x 4 ``kernel`` of a checkpoint. Another than an outer product of two vectors is refused."""
+    """Holds the 4 x 4 ``kernel`` of a checkpoint, which must be the outer product of two vectors."""
 
     kernel: Tensor
 
@@ -41,13 +43,14 @@ class _Filter(nn.Module):
         """Take ``taps`` from a kernel; False if it is not an outer product."""
         rows, columns = kernel.sum(1) / kernel.sum(), kernel.sum(0)
         self.taps = tuple(rows.tolist()), tuple(columns.tolist())
-        return torch.allclose(torch.outer(rows, columns), kernel, atol=1e-5)
+        difference = (torch.outer(rows, columns) - kernel).abs().max()
+        return bool(difference <= 1e-5 * kernel.abs().max())  # never of NaN
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
         super()._load_from_state_dict(state_dict, prefix, *rest)
         kernel = state_dict.get(f"{prefix}kernel", self.kernel)
         if kernel.shape == self.kernel.shape and not self._factorise(kernel):
-            rest[-1].append(f"{prefix}kernel is not the outer product of two vectors, as low-pass filters are")
+            rest[-1].append(f"{prefix}kernel is no low-pass filter (an outer product whose sum is not 0)")
 
 
 class Blur(_Filter):
@@ -70,7 +73,7 @@ class Blur(_Filter):
 
     def as_matrices(self, x: Tensor) -> Tensor:
         rows, columns = (
-            correlation_matrix(taps[::-1], size, self.stride, self.padding, x.dtype, x.device)
+            _matrix(taps[::-1], size, self.stride, self.padding, x.dtype, x.device)
             for taps, size in zip(self.taps, x.shape[2:], strict=True)
         )
         return apply_to_rows_and_columns(x, rows, columns)
@@ -90,7 +93,7 @@ class Upsample(_Filter):
 
     def as_matrices(self, x: Tensor) -> Tensor:
         rows, columns = (
-            correlation_matrix(taps, 2 * size, 2, 1, x.dtype, x.device).T
+            _matrix(taps, 2 * size, 2, 1, x.dtype, x.device).T
             for taps, size in zip(self.taps, x.shape[2:], strict=True)
         )
         return apply_to_rows_and_columns(x, rows, columns)
@@ -104,15 +107,34 @@ def apply_to_rows_and_columns(x: Tensor, rows: Tensor, columns: Tensor) -> Tenso
     return x.view(count, len(rows), len(columns), channels).permute(0, 3, 1, 2)
 
 
-@functools.lru_cache(maxsize=512)
 def correlation_matrix(
-    taps: tuple[float, ...], size: int, stride: int, padding: int, dtype: torch.dtype, device: torch.device
+    taps: Sequence[float], size: int, stride: int, padding: int, dtype: torch.dtype, device: torch.device
 ) -> Tensor:
     """The matrix that correlates ``size`` values with ``taps``, zeros outside; its transpose is conv_transpose's."""
-    with torch.inference_mode(False):
-        outputs = (size + 2 * padding - len(taps)) // stride + 1
-        tap = torch.arange(size)[None] - stride * torch.arange(outputs)[:, None] + padding
-        inside = (tap >= 0) & (tap < len(taps))
-        return torch.where(inside, torch.tensor(taps, dtype=torch.float64)[tap.clamp(0, len(taps) - 1)], 0).to(
-            device, dtype
-        )
+    outputs = (size + 2 * padding - len(taps)) // stride + 1
+    inputs, first = torch.arange(size, device=device), torch.arange(outputs, device=device) * stride - padding
+    offset = inputs - first[:, None]
+    return torch.stack([tap * (offset == place).double() for place, tap in enumerate(taps)]).sum(0).to(dtype)
+
+
+@functools.lru_cache(maxsize=512)
+def _kept(
+    taps: tuple[float, ...], size: int, stride: int, padding: int, dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    """``correlation_matrix``, made once: in a thread of its own, where no mode of the caller (inference, a functional
+    transform, fake tensors) makes it a tensor of another kind."""
+
+    def made() -> Tensor:
+        # Copied to the device, which waits: the caller may use another stream than this thread.
+        return correlation_matrix(taps, size, stride, padding, dtype, torch.device("cpu")).to(device)
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(made).result()
+
+
+def _matrix(
+    taps: tuple[float, ...], size: int, stride: int, padding: int, dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    """A compiled network makes it anew, inside the graph, where nothing can be kept."""
+    make = correlation_matrix if torch.compiler.is_compiling() else _kept
+    return make(taps, size, stride, padding, dtype, device)

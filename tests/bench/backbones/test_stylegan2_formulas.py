@@ -69,7 +69,7 @@ def test_blur_convolves_rather_than_correlates():
 
 
 @pytest.mark.parametrize("make", [lambda: Blur(1, gain=4.0), lambda: Blur(2), lambda: Blur(1, stride=2), Upsample])
-@pytest.mark.parametrize("size", [(4, 4), (8, 6), (16, 16)])
+@pytest.mark.parametrize("size", [(4, 4), (8, 6), (5, 7)])
 def test_as_matrices_the_filters_compute_what_they_do_as_convolutions(make, size):
     """The form that a GPU runs, for a kernel of any two vectors, and its gradients of first and second order."""
     filtering = make()
@@ -84,11 +84,30 @@ def test_as_matrices_the_filters_compute_what_they_do_as_convolutions(make, size
     torch.testing.assert_close(filtering.as_matrices(x), filtering.double()(x), rtol=1e-6, atol=1e-6)
 
 
-def test_a_filter_of_other_weights_than_two_vectors_is_refused():
+def test_a_matrix_made_inside_a_transform_is_an_ordinary_one_afterwards():
+    """EWC takes gradients of each image with ``torch.func``; evaluation runs in inference mode."""
+    filtering, x = Blur(2, gain=1.25), torch.randn(3, 2, 11, 13)
+    expected = torch.func.vmap(torch.func.grad(lambda image: filtering(image[None]).square().sum()))(x)
+    found = torch.func.vmap(torch.func.grad(lambda image: filtering.as_matrices(image[None]).square().sum()))(x)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+    with torch.inference_mode():
+        Upsample().as_matrices(x)
+    for each in (filtering, Upsample()):
+        y = x.clone().requires_grad_(True)
+        torch.testing.assert_close(each.as_matrices(y), each(y))
+        each.as_matrices(y).sum().backward()
+
+
+@pytest.mark.parametrize(
+    "kernel",
+    [torch.arange(16.0).reshape(4, 4) ** 2, 1e-6 * torch.eye(4), torch.zeros(4, 4), torch.full((4, 4), math.nan)],
+    ids=["of full rank", "small", "zero", "not finite"],
+)
+def test_a_filter_of_other_weights_than_two_vectors_is_refused(kernel):
     generator = make_backbone("stylegan2", 32, 4).make_generator()
     state = generator.state_dict()
-    state["convs.0.conv.blur.kernel"] = torch.arange(16.0).reshape(4, 4) ** 2
-    with pytest.raises(UserError, match=r"generator: convs\.0\.conv\.blur\.kernel is not the outer product"):
+    state["convs.0.conv.blur.kernel"] = kernel
+    with pytest.raises(UserError, match=r"generator: convs\.0\.conv\.blur\.kernel is no low-pass filter"):
         load_exactly(generator, state, "generator")
 
 
