@@ -3,7 +3,10 @@
 import pandas as pd
 import pytest
 from graftbench.reports.convergence_tables import convergence_tables
+from graftbench.reports.formats import to_csv, to_html, to_markdown
 from graftbench.reports.ladder import ladders
+from graftbench.reports.latex import to_latex
+from graftbench.reports.page import _numeric_columns
 from graftbench.reports.tables import all_tables
 from synthetic import EXTRACTOR, synthetic
 
@@ -71,3 +74,48 @@ def test_they_stand_among_the_tables_of_convergence(stored):
     names = [table.name for table in all_tables(*stored)["convergence"]]
     assert len(names) == len(set(names)) == 9
     assert len(all_tables(stored[0])["convergence"]) == 1
+
+
+def test_runs_that_have_no_place_in_a_table_are_counted_in_its_note():
+    """No run on a target ended: there are no seconds that all were watched for."""
+    names, targets = ("finetune", "frozen-d", "l2-sp"), ("sketches", "babies")
+    rows, curves = synthetic(3, 2, 3, 12)
+    ladder = {KID: ladders(rows, curves, KID)}
+    assert set(rows["target"]) >= set(targets) and set(rows["label"]) >= set(names)
+    died = (rows["target"] == "babies") & rows["label"].isin(names)
+    rows.loc[died, "status"] = "failed"
+    for part in ("hits", "anytime"):
+        kimg, seconds = (named((rows, curves, ladder), f"{part}-{against}")[0] for against in ("kimg", "seconds"))
+        assert "but for" not in kimg.notes[0]
+        assert "but for 9 on targets without a frozen one or where no run ended" in seconds.notes[0]
+    assert next(row for row in named((rows, curves, ladder), "hits-seconds")[0].body if row[0] == "l2-sp")[1] == "3/3"
+
+
+def test_a_strategy_that_never_ran_has_no_time(stored):
+    rows, curves, targets = stored
+    rows = rows.copy()
+    never = (rows["label"] == "l2-sp") & (rows["target"] == "babies")
+    rows.loc[never, "status"] = "missing"
+    table = named((rows, curves[~curves["key"].isin(rows.loc[never, "key"])], targets), "time-90-kimg")[0]
+    (cell,) = (row[table.head.index("babies")] for row in table.body if row[0] == "l2-sp")
+    assert cell.text == "– (none was watched)"
+
+
+def test_a_time_that_is_only_exceeded_is_told_from_a_mean_in_every_format(stored):
+    rows, curves, targets = stored
+    flat = curves.copy()
+    flat.loc[flat["key"].isin(rows.loc[rows["label"] == "l2-sp", "key"]), KID] = 9.0
+    table = named((rows, flat, targets), "time-90-kimg")[0]
+    (line,) = (line for line in to_csv(table).splitlines() if line.startswith("l2-sp"))
+    assert line.count(",10.0,,,3,3,,exceeded") == 2
+    assert "over 10 (n=3)" in to_markdown(table) and "over 10 (n=3)" in to_latex(table)
+    assert 'data-sort="10.0"' in to_html(table)
+    assert _numeric_columns(table)[1:] == [True, True]
+
+
+def test_an_infinite_cost_is_a_sign_in_latex(stored):
+    rows, curves, targets = stored
+    flat = curves.copy()
+    flat.loc[flat["key"].isin(rows.loc[rows["label"] == "l2-sp", "key"]), KID] = 9.0
+    table = named((rows, flat, targets), "hits-kimg")[0]
+    assert r"$\infty$" in to_latex(table) and "U+" not in to_latex(table)
