@@ -85,7 +85,7 @@ def time_table(
     order = sorted(cells, key=lambda label: (mean_share(cells[label], watched), label))
     blocks = [each.block for each in watched]
     horizons = [each.horizon for each in watched]
-    longest = f"{number(min(horizons))} to {number(max(horizons))}" if horizons else "–"
+    longest = " to ".join(dict.fromkeys(number(end(horizons)) for end in (min, max))) if horizons else "–"
     return Table(
         name=slug("convergence", "time", f"{rung:.0%}", against, metric, *stratum.values()),
         title=f"Time to {rung:.0%} of fine-tuning's gain in {metric} ({UNITS[against]}) ↓",
@@ -169,7 +169,7 @@ def _left_out(rows: pd.DataFrame, found: pd.DataFrame) -> str:
     blocks = [name for name in block_columns(rows) if name in found.columns]
     there = found.drop_duplicates([*blocks, "label"])["runs"].sum() if len(found) else 0
     missing = len(rows) - int(there)
-    return f", but for {missing} on targets without a frozen one or where no run ended" if missing else ""
+    return f", but for {missing} in blocks that have no frozen target or no run that ended" if missing else ""
 
 
 def anytime_table(

@@ -87,7 +87,7 @@ def test_runs_that_have_no_place_in_a_table_are_counted_in_its_note():
     for part in ("hits", "anytime"):
         kimg, seconds = (named((rows, curves, ladder), f"{part}-{against}")[0] for against in ("kimg", "seconds"))
         assert "but for" not in kimg.notes[0]
-        assert "but for 9 on targets without a frozen one or where no run ended" in seconds.notes[0]
+        assert "but for 9 in blocks that have no frozen target or no run that ended" in seconds.notes[0]
     assert next(row for row in named((rows, curves, ladder), "hits-seconds")[0].body if row[0] == "l2-sp")[1] == "3/3"
 
 
