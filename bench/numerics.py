@@ -37,8 +37,8 @@ def numerical_settings(precision: str, deterministic: bool = False) -> Iterator[
     has no such implementation an error. On a CPU, runs with equal numbers of threads are equal anyway.
 
     cuDNN chooses its kernels by rule, not by trying them all out (``cudnn.benchmark``): the trials of a StyleGAN2 at
-    256 px took more than 25 s of every cell's start on an H200 (by rule the first step takes 1.6 s), and what they
-    choose differs between equal runs.
+    256 px took more than 25 s of a cell's start on an H200 (by rule the first step takes 1.6 s), and what they choose
+    may differ between equal runs.
     """
     tf32 = precision != "float32"
     cuda: Any = torch.backends.cuda.matmul

@@ -1,16 +1,14 @@
 """From a matrix to the cells it asks for, with every mistake found before anything is trained."""
 
-import dataclasses
 import json
-import typing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..datasets.pairs import usual_pairs
 from .cell import Cell
-from .errors import UserError, nearest
-from .hyperparameters import check_type
+from .errors import UserError
+from .hyperparameters import check_optimisation
 from .matrix import Matrix, SourceChoice, Target
 from .public_sources import BACKBONE, PublicSource, model_folder, public_sources
 from .registries import augmentations, strategies
@@ -132,45 +130,6 @@ def _with_settings_checked(matrix: Matrix, backbone: "Backbone") -> Matrix:
             "targets": [each.model_copy(update={"source": of_source(each.source)}) for each in matrix.targets],
         }
     )
-
-
-def check_optimisation(backbone: "Backbone", settings: dict[str, Any], where: str = "optimisation") -> dict[str, Any]:
-    """The settings in the declared types, less those that the backbone has anyway: equal ones make equal keys.
-
-    Raises ``UserError`` for what the backbone's optimisers and regularisers do not have, and for another type.
-    """
-    known = [f.name for f in dataclasses.fields(backbone.defaults)]
-    types = typing.get_type_hints(type(backbone.defaults))
-    checked: dict[str, Any] = {}
-    for name, value in settings.items():
-        if name not in known:
-            raise UserError(f"{where} has no setting {name!r}; {nearest(name, known)}")
-        values = _check_setting(f"{where}.{name}", value, types[name])
-        own = getattr(backbone.defaults, name)
-        if values != (list(own) if isinstance(own, tuple) else [own]):
-            checked[name] = values if isinstance(own, tuple) else values[0]
-    return checked
-
-
-def _check_setting(name: str, value: Any, expected: Any) -> list[Any]:
-    """The number or numbers of a setting. Refuses another type, and what no optimiser takes."""
-    kinds = typing.get_args(expected)
-    if isinstance(value, list | tuple) != bool(kinds) or (kinds and len(value) != len(kinds)):
-        raise UserError(f"{name} must be {f'{len(kinds)} numbers' if kinds else 'one number'}, not {value!r}")
-    values = []
-    for each, kind in zip(value if kinds else [value], kinds or [expected], strict=True):
-        values.append(check_type(each, kind, name) + 0)  # -0.0 is 0.0
-        if values[-1] < 0:
-            raise UserError(f"{name} must not be negative, but is {value!r}")
-        if name.endswith("betas") and float(each) >= 1:
-            raise UserError(f"{name} must be below 1, but are {value!r}")
-        if name.endswith(("_every", "half_life_kimg")) and float(each) == 0:
-            raise UserError(f"{name} must be more than 0")
-        if name.endswith("lr_decay") and float(each) > 1:
-            raise UserError(
-                f"{name} is the share of the learning rates that is left at the end, at most 1, not {value!r}"
-            )
-    return values
 
 
 def _require_one_origin(choice: SourceChoice) -> None:

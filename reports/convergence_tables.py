@@ -25,6 +25,28 @@ Ladders = Mapping[str, Mapping[str, Ladder]]
 
 
 @dataclass(frozen=True)
+class Subject:
+    """What a table is about: a metric on comparable rows, against kimg or seconds."""
+
+    metric: str
+    stratum: dict[str, object]
+    against: str
+    clock: str = ""
+    """Where the seconds come from, as a sentence with a space before it."""
+
+    @property
+    def unit(self) -> str:
+        return UNITS[self.against]
+
+    @property
+    def budget(self) -> str:
+        return BUDGETS[self.against]
+
+    def name(self, *parts: str) -> str:
+        return slug("convergence", *parts, self.against, self.metric, *self.stratum.values())
+
+
+@dataclass(frozen=True)
 class Watched:
     """The runs of one block, how far they were watched, and its frozen targets."""
 
@@ -45,11 +67,12 @@ def convergence_tables(rows: pd.DataFrame, curves: pd.DataFrame, ladders: Ladder
             # Seconds of different machines are different quantities.
             for stratum, group in strata_of(chosen, STRATUM + (MACHINE if against == "seconds" else ())):
                 watched = list(watch(group, curves, metric, targets, against))
-                clock = clock_note(group) if against == "seconds" else ""
+                clock = f" {clock_note(group)}".rstrip() if against == "seconds" else ""
+                subject = Subject(metric, stratum, against, clock)
                 for rung in SHOWN:
-                    yield time_table(watched, metric, stratum, rung, against, clock)
-                yield hits_table(group, curves, metric, dict(targets), stratum, against, clock)
-                yield anytime_table(group, curves, metric, dict(targets), stratum, against, clock)
+                    yield time_table(watched, rung, subject)
+                yield hits_table(group, speed(group, curves, metric, dict(targets), against), subject)
+                yield anytime_table(group, anytime(group, curves, metric, dict(targets), against), subject)
 
 
 def strata_of(rows: pd.DataFrame, columns: tuple[str, ...]) -> Iterator[tuple[dict[str, object], pd.DataFrame]]:
@@ -72,9 +95,7 @@ def watch(
             yield Watched((str(found["source"]), str(found["target"]), int(str(found["shots"]))), runs, horizon, ladder)
 
 
-def time_table(
-    watched: list[Watched], metric: str, stratum: dict[str, object], rung: float, against: str, clock: str = ""
-) -> Table:
+def time_table(watched: list[Watched], rung: float, subject: Subject) -> Table:
     """Mean time to one rung over seeds, each run censored at the horizon (RMST), with its interval."""
     cells: dict[str, dict[Block, Measured]] = {}
     for each in watched:
@@ -87,17 +108,17 @@ def time_table(
     horizons = [each.horizon for each in watched]
     longest = " to ".join(dict.fromkeys(number(end(horizons)) for end in (min, max))) if horizons else "–"
     return Table(
-        name=slug("convergence", "time", f"{rung:.0%}", against, metric, *stratum.values()),
-        title=f"Time to {rung:.0%} of fine-tuning's gain in {metric} ({UNITS[against]}) ↓",
+        name=subject.name("time", f"{rung:.0%}"),
+        title=f"Time to {rung:.0%} of fine-tuning's gain in {subject.metric} ({subject.unit}) ↓",
         head=("strategy", *(block_name(block, blocks) for block in blocks)),
         body=tuple((label, *(cells[label].get(block) for block in blocks)) for label in order),
         notes=(
-            f"Restricted mean time in {against}, lower is better: a run that does not hit, or died, counts with the"
-            f" whole time ({longest}). Where none hits, the mean is over that, as far as none died.",
+            f"Restricted mean time in {subject.against}, lower is better: a run that does not hit, or died, counts with"
+            f" the whole time ({longest}). Where none hits, the mean is over that, as far as none died.",
             "The target lies between where naive fine-tuning starts and the best it reaches; it is frozen, and hit at"
             " the first of two consecutive evaluations. There is none where that gain is within the metric's standard"
-            " error. Training time only." + (f" {clock}" if clock else ""),
-            stratum_words(stratum) + ".",
+            " error. Training time only." + subject.clock,
+            stratum_words(subject.stratum) + ".",
         ),
     )
 
@@ -122,17 +143,8 @@ def mean_share(cells: Mapping[Block, Measured], watched: list[Watched]) -> float
     return float(np.mean(shares)) if shares else np.inf
 
 
-def hits_table(
-    rows: pd.DataFrame,
-    curves: pd.DataFrame,
-    metric: str,
-    targets: dict[str, Ladder],
-    stratum: dict[str, object],
-    against: str,
-    clock: str = "",
-) -> Table:
+def hits_table(rows: pd.DataFrame, found: pd.DataFrame, subject: Subject) -> Table:
     """How many runs hit each rung over all targets, and what a hit costs (ERT, PAR-10 as shares of the budget)."""
-    found = speed(rows, curves, metric, targets, against)
     body: list[tuple[Value, ...]] = []
     if len(found):
         for label, group in found.groupby("label", sort=True):
@@ -150,39 +162,28 @@ def hits_table(
             )
     grid = number(float(found["grid"].max())) if len(found) else "–"
     return Table(
-        name=slug("convergence", "hits", against, metric, *stratum.values()),
-        title=f"Runs that reach fine-tuning's quality in {metric} ({UNITS[against]})",
+        name=subject.name("hits"),
+        title=f"Runs that reach fine-tuning's quality in {subject.metric} ({subject.unit})",
         head=("strategy", *(f"{rung:.0%}" for rung in RUNGS), f"ERT {max(SHOWN):.0%}", f"PAR-10 {max(SHOWN):.0%}"),
         body=tuple(body),
         notes=(
             f"Hits of all runs, failed ones included{_left_out(rows, found)}. ERT: budget spent by all runs per hit;"
-            f" PAR-10: a miss counts as ten budgets; both in budgets of one run ({BUDGETS[against]}), lower is better.",
-            f"Times are known no better than the evaluation grid, {grid} {UNITS[against]} wide."
-            + (f" {clock}" if clock else ""),
-            stratum_words(stratum) + ".",
+            f" PAR-10: a miss counts as ten budgets; both in budgets of one run ({subject.budget}), lower is better.",
+            f"Times are known no better than the evaluation grid, {grid} {subject.unit} wide." + subject.clock,
+            stratum_words(subject.stratum) + ".",
         ),
     )
 
 
 def _left_out(rows: pd.DataFrame, found: pd.DataFrame) -> str:
-    """In words, how many of the runs on targets with a ladder have no place in ``found``: none ended there."""
-    blocks = [name for name in block_columns(rows) if name in found.columns]
-    there = found.drop_duplicates([*blocks, "label"])["runs"].sum() if len(found) else 0
+    """In words, how many of the runs have no place in ``found`` (one row a block and label, or some, with ``runs``)."""
+    there = found.drop_duplicates([*block_columns(rows), "label"])["runs"].sum() if len(found) else 0
     missing = len(rows) - int(there)
     return f", but for {missing} in blocks that have no frozen target or no run that ended" if missing else ""
 
 
-def anytime_table(
-    rows: pd.DataFrame,
-    curves: pd.DataFrame,
-    metric: str,
-    targets: dict[str, Ladder],
-    stratum: dict[str, object],
-    against: str,
-    clock: str = "",
-) -> Table:
+def anytime_table(rows: pd.DataFrame, found: pd.DataFrame, subject: Subject) -> Table:
     """Area under the best-so-far curve, final over best, and where the best was, as means over targets."""
-    found = anytime(rows, curves, metric, targets, against)
     body: list[tuple[Value, ...]] = []
     if len(found):
         by_label = found.groupby("label")
@@ -192,16 +193,16 @@ def anytime_table(
             values = (None if np.isnan(value) else f"{value:.3f}" for value in line)
             body.append((str(label), *values, f"{ended[label]}/{runs[label]}"))
     return Table(
-        name=slug("convergence", "anytime", against, metric, *stratum.values()),
-        title=f"Quality over the whole run in {metric} ({UNITS[against]})",
-        head=("strategy", "area under best so far", "final / best", f"best at {UNITS[against]}", "runs that ended"),
+        name=subject.name("anytime"),
+        title=f"Quality over the whole run in {subject.metric} ({subject.unit})",
+        head=("strategy", "area under best so far", "final / best", f"best at {subject.unit}", "runs that ended"),
         body=tuple(body),
         notes=(
-            f"Of all runs{_left_out(rows, found)}. Area over {BUDGETS[against]}: lower is better; 0 where the"
+            f"Of all runs{_left_out(rows, found)}. Area over {subject.budget}: lower is better; 0 where the"
             " reference's best is reached at once. What is measured before the training counts too: grey pictures may"
             " score better than the source's. Final / best: 1 where a run ends at its best, above where it has become"
             " worse since; it and the best's place are those of the runs that ended. Means over targets of means over"
-            " seeds." + (f" {clock}" if clock else ""),
-            stratum_words(stratum) + ".",
+            " seeds." + subject.clock,
+            stratum_words(subject.stratum) + ".",
         ),
     )

@@ -20,7 +20,7 @@ from markupsafe import Markup
 from .formats import SUFFIX, sort_key
 from .page_data import cell_table, facts, failures, interactive, packages, provenance, waiting
 from .plots.figure import Absent, Plot
-from .table import Table, marked, text
+from .table import Measured, Table, marked, text
 
 BUDGET = 7_600_000
 """Bytes that the page may have; what no longer fits is linked beside it, and the page says so."""
@@ -116,8 +116,8 @@ def _embedded(each: Shown, folder: Path, room: int) -> Shown:
 
 def _numeric_columns(table: Table) -> list[bool]:
     """Which columns hold numbers, with or without an interval behind them, and are set to the right."""
-    columns = zip(*([text(value) for value in row] for row in table.rows), strict=True)
-    found = [all(re.match(r"(over )?-?\d|–", each) for each in column) for column in columns]
+    columns = zip(*table.rows, strict=True)
+    found = [all(isinstance(v, Measured) or re.match(r"-?\d|–", text(v)) for v in column) for column in columns]
     return found or [False] * len(table.head)
 
 

@@ -19,11 +19,11 @@ def check(
     from .data import check_domain
     from .strategies import check_file
 
-    choose_device(device)
+    where = choose_device(device)
     failures = 0
     for subject in subjects:
         if subject.endswith(".py"):
-            failures += check_file(Path(subject), backbone, device)
+            failures += check_file(Path(subject), backbone, where)
         else:
             check_domain(subject)
     if failures:

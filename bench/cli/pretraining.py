@@ -41,9 +41,9 @@ def pretrain(
     from ..backbones import make_backbone
     from ..errors import UserError
     from ..files import cache_root
-    from ..hyperparameters import parse_settings, without_words
+    from ..hyperparameters import check_optimisation, parse_settings, without_words
     from ..matrix import MOST_KIMG
-    from ..planning import OF_A_VAE, check_optimisation
+    from ..planning import OF_A_VAE
     from ..plugins import load_plugins
     from ..registries import augmentations
     from ..source import SourceSpec

@@ -36,25 +36,23 @@ def new_strategy(
     print(f"{path}: change it, then run: graftbench check {path}")
 
 
-def check_file(file: Path, only: list[str], device: str = "cpu") -> int:
+def check_file(file: Path, only: list[str], device: "torch.device") -> int:
     """Print the conformance checks of the strategies of a file, on all backbones or only some; returns the failures."""
     import torch
 
-    from ..devices import choose_device
     from ..errors import UserError
     from ..plugins import load_plugins
     from ..registries import backbones, strategies
 
     torch.set_num_threads(1)  # the sizes are so small that more threads only wait for each other
     chosen = only or backbones.names()
-    where = choose_device(device)
     for each in chosen:
         backbones.entry(each)
     entries = load_plugins([file])
     names = [e.name for e in entries if strategies.entries().get(e.name) == e]
     if not names:
         raise UserError(f"{file}: registers no strategy; import register from graftbench.strategies")
-    failures = sum(_check(name, strategies.get(name), chosen, where) for name in names)
+    failures = sum(_check(name, strategies.get(name), chosen, device) for name in names)
     if failures:
         print(f"{failures} checks failed")
     else:

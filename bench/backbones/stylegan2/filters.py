@@ -6,6 +6,7 @@ matrix, which tensor cores do at the speed of memory, with gradients of any orde
 """
 
 import functools
+from abc import abstractmethod
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -29,7 +30,10 @@ def _per_channel(kernel: Tensor, x: Tensor) -> Tensor:
 
 
 class _Filter(nn.Module):
-    """Holds the 4 x 4 ``kernel`` of a checkpoint, which must be the outer product of two vectors."""
+    """Holds the 4 x 4 ``kernel`` of a checkpoint, which must be the outer product of two vectors.
+
+    ``as_convolution`` and ``as_matrices`` compute the same.
+    """
 
     kernel: Tensor
 
@@ -38,6 +42,21 @@ class _Filter(nn.Module):
         self.register_buffer("kernel", binomial_kernel(gain))
         self.taps = tuple(tap / 8 for tap in TAPS), tuple(gain * tap / 8 for tap in TAPS)
         """The two vectors whose outer product the kernel is."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.as_matrices(x) if x.is_cuda else self.as_convolution(x)
+
+    @abstractmethod
+    def as_convolution(self, x: Tensor) -> Tensor:
+        """Of each channel with the kernel."""
+
+    def as_matrices(self, x: Tensor) -> Tensor:
+        rows, columns = (self._matrix(*each, x) for each in zip(self.taps, x.shape[2:], strict=True))
+        return apply_to_rows_and_columns(x, rows, columns)
+
+    @abstractmethod
+    def _matrix(self, taps: tuple[float, ...], size: int, x: Tensor) -> Tensor:
+        """What filters ``size`` values in a row with ``taps``, in the precision and on the device of ``x``."""
 
     def _factorise(self, kernel: Tensor) -> bool:
         """Take ``taps`` from a kernel; False if it is not an outer product."""
@@ -48,9 +67,10 @@ class _Filter(nn.Module):
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
         super()._load_from_state_dict(state_dict, prefix, *rest)
+        *_, messages = rest
         kernel = state_dict.get(f"{prefix}kernel", self.kernel)
         if kernel.shape == self.kernel.shape and not self._factorise(kernel):
-            rest[-1].append(f"{prefix}kernel is no low-pass filter (an outer product whose sum is not 0)")
+            messages.append(f"{prefix}kernel is no low-pass filter (an outer product whose sum is not 0)")
 
 
 class Blur(_Filter):
@@ -64,19 +84,13 @@ class Blur(_Filter):
         self.padding = padding
         self.stride = stride
 
-    def forward(self, x: Tensor) -> Tensor:
-        if x.is_cuda:
-            return self.as_matrices(x)
+    def as_convolution(self, x: Tensor) -> Tensor:
         # conv2d correlates; the flip makes it a convolution.
         kernel = _per_channel(self.kernel.flip(0, 1), x)
         return functional.conv2d(x, kernel, stride=self.stride, padding=self.padding, groups=x.shape[1])
 
-    def as_matrices(self, x: Tensor) -> Tensor:
-        rows, columns = (
-            _matrix(taps[::-1], size, self.stride, self.padding, x.dtype, x.device)
-            for taps, size in zip(self.taps, x.shape[2:], strict=True)
-        )
-        return apply_to_rows_and_columns(x, rows, columns)
+    def _matrix(self, taps: tuple[float, ...], size: int, x: Tensor) -> Tensor:
+        return _correlation_matrix(taps[::-1], size, self.stride, self.padding, x.dtype, x.device)
 
 
 class Upsample(_Filter):
@@ -85,18 +99,11 @@ class Upsample(_Filter):
     def __init__(self):
         super().__init__(gain=4.0)
 
-    def forward(self, x: Tensor) -> Tensor:
-        if x.is_cuda:
-            return self.as_matrices(x)
-        kernel = _per_channel(self.kernel, x)
-        return functional.conv_transpose2d(x, kernel, stride=2, padding=1, groups=x.shape[1])
+    def as_convolution(self, x: Tensor) -> Tensor:
+        return functional.conv_transpose2d(x, _per_channel(self.kernel, x), stride=2, padding=1, groups=x.shape[1])
 
-    def as_matrices(self, x: Tensor) -> Tensor:
-        rows, columns = (
-            _matrix(taps, 2 * size, 2, 1, x.dtype, x.device).T
-            for taps, size in zip(self.taps, x.shape[2:], strict=True)
-        )
-        return apply_to_rows_and_columns(x, rows, columns)
+    def _matrix(self, taps: tuple[float, ...], size: int, x: Tensor) -> Tensor:
+        return _correlation_matrix(taps, 2 * size, 2, 1, x.dtype, x.device).T
 
 
 def apply_to_rows_and_columns(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
@@ -132,7 +139,7 @@ def _kept(
         return thread.submit(made).result()
 
 
-def _matrix(
+def _correlation_matrix(
     taps: tuple[float, ...], size: int, stride: int, padding: int, dtype: torch.dtype, device: torch.device
 ) -> Tensor:
     """A compiled network makes it anew, inside the graph, where nothing can be kept."""
