@@ -130,7 +130,8 @@ def test_a_worker_is_no_process_of_the_job_that_the_run_is_part_of(make_job, mon
 
 
 def test_a_full_disk_ends_the_run_and_blames_no_cell(make_job):
-    job, other = make_job(f"exit {DISK}", "full"), make_job("trap 'touch asked; exit' TERM; sleep 60 & wait", "other")
+    other = make_job("trap 'touch asked; exit' TERM; touch listening; sleep 60 & wait", "other")
+    job = make_job(f"until [ -e {other.folder}/listening ]; do sleep 0.01; done; exit {DISK}", "full")
     with pytest.raises(UserError, match="cannot be written"):
         run(other, job, slots=2)
     assert read_status(job.folder)["status"] == read_status(other.folder)["status"] == "missing"
@@ -138,13 +139,13 @@ def test_a_full_disk_ends_the_run_and_blames_no_cell(make_job):
 
 
 def test_ctrl_c_asks_for_checkpoints_and_a_second_one_ends_at_once(make_job):
-    obedient = make_job("trap 'touch asked; exit' TERM; sleep 60 & wait", "obedient")
+    obedient = make_job("trap 'touch asked; exit' TERM; touch listening; sleep 60 & wait", "obedient")
     stubborn = make_job("trap '' TERM; echo $$ > pid; while :; do sleep 1; done", "stubborn")
     started = time.monotonic()
     pressing = []
 
     def press(finished, running):
-        if not pressing and (stubborn.folder / "pid").exists():
+        if not pressing and (stubborn.folder / "pid").exists() and (obedient.folder / "listening").exists():
             twice = f"sleep 0.5; kill -INT {os.getpid()}; sleep 1; kill -INT {os.getpid()}"
             pressing.append(subprocess.Popen(["bash", "-c", twice]))
 
