@@ -43,6 +43,14 @@ def test_only_what_moved_is_said_to_have_moved(rows):
     assert moved.difference.estimate == pytest.approx(0.01)
 
 
+def test_the_rounding_of_another_processor_is_no_change_though_every_seed_moves_alike(rows):
+    turned = rows.assign(**{KID: rows[KID] * (1 + 3e-6)})
+    assert set(changes(rows, turned).values()) == {"rounding"}
+    assert ", 0 identical, " in compare(rows, turned, KID)[1].title
+    larger = rows.assign(**{KID: rows[KID] * (1 + 3e-5)})
+    assert not {"rounding", "identical"} & set(changes(rows, larger).values())
+
+
 def test_cells_that_did_not_move_are_no_tests_that_others_must_pay_for():
     before = synthetic(12, 8, 3)[0]
     after = before.copy()
