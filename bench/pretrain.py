@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 STRATEGY = {"gan": "scratch", "vae": "vae"}
 POINTS = 10
+"""Of the learning curve after its first, the fresh networks; fewer where there are fewer steps."""
 FAKES = REALS = 1000
 
 
@@ -70,8 +71,9 @@ def pretrain(
             )
         training.load_state_dict(state["training"])
         curve = state["curve"]
-    for point in range(len(curve), POINTS + 1):
-        training.advance(round(setup.steps * point / POINTS))
+    points = sorted({round(setup.steps * point / POINTS) for point in range(POINTS + 1)})
+    for step in points[len(curve) :]:
+        training.advance(step)
         rng = torch.Generator(device).manual_seed(seed_for("source", "evaluation", spec.seed))
         measured = evaluator.evaluate(strategy.sample(FAKES, rng), full=False)
         wanted = {name: measured[name] for name in (f"kid@{extractor}", f"fid@{extractor}")}

@@ -11,7 +11,7 @@ import yaml
 
 TINY = {
     "backbone": {"name": "dcgan", "resolution": 32, "width": 4},
-    "source": {"domain": "toyfaces", "kimg": 0.3, "batch": 32},
+    "source": {"domain": "toyfaces", "kimg": 0.064, "batch": 32},
     "targets": ["toycats"],
     "shots": 10,
     "seeds": 1,

@@ -23,7 +23,7 @@ KID = f"kid@{EXTRACTOR}"
 QUICK = SourceSpec("gan", "dcgan", 32, 32, "toyfaces", 600.0, 64, 0, augment="translation")
 
 
-def shipped_curve(folder) -> list[dict]:
+def learning_curve(folder) -> list[dict]:
     return [json.loads(line) for line in (folder / CURVE).read_text().splitlines()]
 
 
@@ -43,7 +43,7 @@ def test_a_shipped_source_scores_what_its_curve_ends_with(folder):
     latents = torch.randn(FAKES, generator.latent_dim, generator=rng)
     with torch.no_grad():
         fakes = torch.cat([to_uint8(generator(part)) for part in latents.split(250)])
-    assert evaluator.evaluate(fakes, full=False)[KID] == pytest.approx(shipped_curve(folder)[-1][KID], rel=0.01)
+    assert evaluator.evaluate(fakes, full=False)[KID] == pytest.approx(learning_curve(folder)[-1][KID], rel=0.01)
 
 
 def test_an_artefact_is_complete_when_its_spec_is_there(tmp_path, monkeypatch):
@@ -74,7 +74,7 @@ def test_a_damaged_spec_is_one_line(tmp_path, spec, says):
 @pytest.mark.slow
 def test_a_short_pretraining_sets_out_as_the_shipped_curve_does(tmp_path):
     """Nothing depends on the budget but its end, so a tenth of it ends where the shipped curve has its first point."""
-    start, first = shipped_curve(find_source(QUICK))[:2]
+    start, first = learning_curve(find_source(QUICK))[:2]
     tenth = dataclasses.replace(QUICK, kimg=QUICK.kimg / 10)
     curve = pretrain(tenth, tmp_path, torch.device("cpu"), EXTRACTOR)
     assert curve[0][KID] == pytest.approx(start[KID], rel=1e-3)
@@ -84,7 +84,7 @@ def test_a_short_pretraining_sets_out_as_the_shipped_curve_does(tmp_path):
 
 
 def test_settings_of_the_optimiser_make_another_source(graftbench, tmp_path):
-    command = ["pretrain", "toyfaces", "--kimg", "0.1", "--batch", "16", "--width", "4", "--out", "source"]
+    command = ["pretrain", "toyfaces", "--kimg", "0.016", "--batch", "16", "--width", "4", "--out", "source"]
     assert graftbench(*command, "--optimisation", "r1_gamma=0.5", "--optimisation", "betas=[0.5, 0.9]").returncode == 0
     assert json.loads((tmp_path / "source" / "spec.json").read_text())["optimisation"] == {
         "betas": [0.5, 0.9],
@@ -96,7 +96,7 @@ def test_settings_of_the_optimiser_make_another_source(graftbench, tmp_path):
 
 
 def test_an_augmentation_makes_another_source_and_is_for_a_gan(graftbench, tmp_path):
-    command = ["pretrain", "toyfaces", "--kimg", "0.1", "--batch", "16", "--width", "4", "--augment", "translation"]
+    command = ["pretrain", "toyfaces", "--kimg", "0.016", "--batch", "16", "--width", "4", "--augment", "translation"]
     assert graftbench(*command, "--out", "moved").returncode == 0
     assert json.loads((tmp_path / "moved" / "spec.json").read_text())["augment"] == "translation"
     assert graftbench(*command[:-2], "--out", "as-is").returncode == 0
@@ -134,7 +134,7 @@ def test_a_setting_said_twice_is_refused(graftbench):
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(graftbench):
-    refused = graftbench("pretrain", "toyfaces", "--kimg", "0.1", "--out", "/proc/source")
+    refused = graftbench("pretrain", "toyfaces", "--kimg", "0.016", "--out", "/proc/source")
     assert refused.returncode == 2 and "/proc/source: no artefact can be written there" in refused.stderr
     assert "Traceback" not in refused.stderr
 
@@ -146,7 +146,7 @@ def test_a_domain_of_ones_own_file_can_be_a_source(graftbench, tmp_path):
         '@register("own-faces")\n'
         'class OwnFaces(ToyFaces):\n    """Faces of my own."""\n'
     )
-    command = ["pretrain", "own-faces", "--kimg", "0.1", "--batch", "16", "--width", "4", "--out", "source"]
+    command = ["pretrain", "own-faces", "--kimg", "0.016", "--batch", "16", "--width", "4", "--out", "source"]
     missing = graftbench(*command)
     assert missing.returncode == 2 and "own-faces" in missing.stderr
     done = graftbench(*command, "--plugin", "mine.py")
@@ -155,8 +155,9 @@ def test_a_domain_of_ones_own_file_can_be_a_source(graftbench, tmp_path):
 
 
 def test_a_finished_source_is_not_trained_again_nor_overwritten(graftbench, tmp_path):
-    command = ["pretrain", "toyfaces", "--kimg", "0.1", "--batch", "16", "--width", "4", "--out", "source"]
+    command = ["pretrain", "toyfaces", "--kimg", "0.016", "--batch", "16", "--width", "4", "--out", "source"]
     assert graftbench(*command).returncode == 0
+    assert [point["kimg"] for point in learning_curve(tmp_path / "source")] == [0, 0.016], "one step, none measured twice"
     weights = (tmp_path / "source" / "source.safetensors").read_bytes()
     again = graftbench(*command)
     assert again.returncode == 0 and "nothing to do" in again.stdout
