@@ -4,10 +4,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import psutil
 import pytest
+from waiting import wait_for
 
 PLUGIN = '''
 import os, pathlib, time
@@ -53,14 +53,6 @@ def start(matrix_file, cache, tmp_path):
         if run.poll() is None:
             os.killpg(run.pid, signal.SIGKILL)
             run.wait()
-
-
-def wait_for(happened, run: subprocess.Popen) -> None:
-    deadline = time.monotonic() + 120
-    while not happened():
-        assert run.poll() is None, run.communicate()
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
 
 
 def press_ctrl_c(run: subprocess.Popen) -> None:

@@ -16,6 +16,7 @@ import pytest
 from graftbench.bench.checkpoint import NEWEST, PREVIOUS
 from graftbench.bench.rows import read_curves, read_rows
 from graftbench.bench.store import Store, read_status
+from waiting import wait_for
 
 TIMINGS = ["asked", "train_seconds", "seconds_per_kimg", "wall_seconds", "peak_memory_mb"]
 RUN = """
@@ -50,7 +51,7 @@ class Run:
     def kill(self, victim: str, checkpoints: int, seconds: float) -> None:
         """Start, and kill ``victim`` some ``seconds`` after so many checkpoints were written."""
         parent = self.start()
-        worker = _wait_for(lambda: next(iter(psutil.Process(parent.pid).children()), None))
+        worker = wait_for(lambda: next(iter(psutil.Process(parent.pid).children()), None))
         seen = set()
 
         def written() -> bool:
@@ -58,7 +59,7 @@ class Run:
                 seen.add((self.folder / NEWEST).stat().st_mtime_ns)
             return len(seen) > checkpoints or not worker.is_running()
 
-        _wait_for(written)
+        wait_for(written)
         time.sleep(seconds)
         assert worker.is_running(), "the run ended before it was killed; give it a larger budget"
         if victim in ("parent", "both"):
@@ -66,21 +67,13 @@ class Run:
         if victim in ("child", "both"):
             worker.kill()
         parent.wait()
-        _wait_for(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
+        wait_for(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
         assert read_status(self.folder)["status"] == ("killed" if victim == "child" else "missing")
 
     def copy(self, root: Path) -> "Run":
         other = Run(root, (self.folder / "spec.json").read_text(), self.cache)
         shutil.copytree(self.folder, other.folder, dirs_exist_ok=True)
         return other
-
-
-def _wait_for(happened, seconds: float = 120):
-    deadline = time.monotonic() + seconds
-    while not (result := happened()):
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.005)
-    return result
 
 
 def assert_identical(one: Run, two: Run) -> None:
@@ -140,7 +133,7 @@ def test_a_kill_between_two_writes_and_a_truncated_checkpoint_change_nothing(mak
 def test_a_run_asked_to_stop_keeps_its_last_step(make_run):
     _, run = make_run(10)
     parent = run.start()
-    _wait_for((run.folder / NEWEST).exists)
+    wait_for((run.folder / NEWEST).exists)
     parent.send_signal(signal.SIGINT)
     assert parent.wait() != 0
     assert read_status(run.folder)["status"] == "missing"
