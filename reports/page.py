@@ -18,7 +18,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from .formats import SUFFIX, sort_key
-from .page_data import cell_table, facts, failures, interactive, packages, provenance, waiting
+from .page_data import cell_table, facts, failures, packages, provenance, waiting
 from .plots.figure import Absent, Plot
 from .table import Measured, Table, marked, text
 
@@ -37,7 +37,8 @@ class Page:
 
     title: str
     rows: pd.DataFrame
-    curves: pd.DataFrame
+    charts: str
+    """What ``interactive`` gives for the rows and their curves."""
     environment: Mapping[str, object]
     figures: list[tuple[str, Plot, dict[str, Path]]] = field(default_factory=list)
     absent: list[Absent] = field(default_factory=list)
@@ -59,7 +60,6 @@ class Shown:
 def write_page(page: Page, path: Path) -> None:
     """Render the page to ``path``; figures' files must lie below its folder."""
     script, style, plotly = _template_text("page.js"), _template_text("page.css"), _plotly()
-    data = interactive(page.rows, page.curves)
     tables = page.tables | ({"cells": [cell_table(page.rows)]} if len(page.rows) else {})
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     facts_of_origin = provenance(page.rows, page.environment)
@@ -74,7 +74,7 @@ def write_page(page: Page, path: Path) -> None:
         failures=failures(page.rows),
         waiting=waiting(page.rows),
         not_run=int((page.rows["status"] == "missing").sum()) if len(page.rows) else 0,
-        data=Markup(data),
+        data=Markup(page.charts),
         style=Markup(style),
         script=Markup(script),
         plotly=Markup(plotly),

@@ -5,12 +5,13 @@ import logging
 import multiprocessing
 import os
 import sys
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -19,6 +20,7 @@ from .catalogue import Draw, Pictures, drawings
 from .fonts import families
 from .ladder import Ladder
 from .page import Page, write_page
+from .page_data import interactive
 from .plots.figure import METADATA, Absent, Plot, save
 from .published import published_tables
 from .style import theme
@@ -27,7 +29,7 @@ from .tables import WRITERS, all_tables, write_tables
 log = logging.getLogger(__name__)
 
 MANY_ROWS = 1000
-"""From here on a second process draws too; below, its start would take longer than it saves."""
+"""From here on two processes share the work; below, their start would take longer than it saves."""
 
 
 def write_report(
@@ -53,16 +55,22 @@ def write_report(
     """
     folder, rows = Path(folder), rows.reset_index(drop=True)
     folder.mkdir(parents=True, exist_ok=True)
-    page = Page(title, rows, curves, environment or {})
     pictures = Pictures(sample_images or {}, real_images or {}, shot_images or {}, interpolation_images or {})
     wanted = list(drawings(rows, curves, pictures, ladders or {}))
-    figures = draw_all([draw for _, draw in wanted], folder / "figures", 2 if len(rows) >= MANY_ROWS else 1)
+    *figures, tables, charts = do_all(
+        [
+            *(partial(draw_and_save, draw, folder / "figures") for _, draw in wanted),
+            partial(all_tables, rows, curves, ladders),
+            partial(interactive, rows, curves),
+        ],
+        processes=2 if len(rows) >= MANY_ROWS else 1,
+    )
+    page = Page(title, rows, charts, environment or {}, tables=tables)
     for (section, _), (drawn, files) in zip(wanted, figures, strict=True):
         if isinstance(drawn, Absent):
             page.absent.append(drawn)
         else:
             page.figures.append((section, drawn, files))
-    page.tables = all_tables(rows, curves, ladders)
     if page.tables:
         page.tables["published"] = published_tables()
     written = write_tables(page.tables, folder / "tables")
@@ -75,22 +83,22 @@ def write_report(
     return path
 
 
-def draw_all(wanted: Sequence[Draw], folder: Path, processes: int) -> list[tuple[Plot | Absent, dict[str, Path]]]:
-    """Draw and save figures; returns each without its drawing, and its files by format.
+def do_all(tasks: Sequence[Callable[[], Any]], processes: int) -> list[Any]:
+    """What each of ``tasks`` returns, in their order.
 
-    The same bytes with any number of ``processes``; on a system other than Linux, and on one core, it is always one.
+    The same with any number of ``processes``; on a system other than Linux, and on one core, it is always one.
     """
-    one = partial(_draw, folder)
     if processes == 1 or sys.platform != "linux" or os.cpu_count() == 1:
         with _no_garbage_collection():
-            return list(map(one, wanted))
+            return [task() for task in tasks]
     families()  # made here: a forked process would leave its own behind
     forked = multiprocessing.get_context("fork")  # nothing is imported again
     with ProcessPoolExecutor(processes, forked, initializer=gc.disable) as pool:
-        return list(pool.map(one, wanted))
+        return [each.result() for each in [pool.submit(task) for task in tasks]]
 
 
-def _draw(folder: Path, draw: Draw) -> tuple[Plot | Absent, dict[str, Path]]:
+def draw_and_save(draw: Draw, folder: Path) -> tuple[Plot | Absent, dict[str, Path]]:
+    """The figure without its drawing, and its files by format."""
     with theme():
         drawn = draw()
     if isinstance(drawn, Absent):

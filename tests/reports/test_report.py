@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from graftbench.reports.plots.samples import samples
 from graftbench.reports.plots.shots import shots_quality
 from graftbench.reports.plots.strips import interpolations, nearest
 from graftbench.reports.plots.tradeoffs import pareto
-from graftbench.reports.report import draw_all, write_report
+from graftbench.reports.report import do_all, draw_and_save, write_report
 from graftbench.reports.settings import settings, slug
 from matplotlib.figure import Figure
 from PIL import Image
@@ -258,9 +259,10 @@ def test_floor_and_ceiling_outside_on_the_same_side_share_one_line():
 
 def test_two_processes_draw_the_same_bytes_as_one(tmp_path):
     rows, curves = synthetic(["scratch", "finetune"], 2, 2)
-    wanted = [draw for _, draw in drawings(rows, curves, Pictures(), {})]
     for processes in (1, 2):
-        draw_all(wanted, tmp_path / str(processes), processes)
+        folder = tmp_path / str(processes)
+        wanted = [partial(draw_and_save, draw, folder) for _, draw in drawings(rows, curves, Pictures(), {})]
+        do_all(wanted, processes)
     one, two = ({path.name: path.read_bytes() for path in (tmp_path / n).iterdir()} for n in "12")
     assert one == two and len(one) > 20
 
@@ -269,12 +271,13 @@ def test_processes_that_draw_leave_no_typefaces_behind(tmp_path):
     code = f"""
 import sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
+from functools import partial
 from pathlib import Path
 from synthetic import synthetic
 from graftbench.reports.catalogue import Pictures, drawings
-from graftbench.reports.report import draw_all
+from graftbench.reports.report import do_all, draw_and_save
 wanted = [draw for _, draw in drawings(*synthetic(["scratch", "finetune"], 1, 1), Pictures(), {{}})][:3]
-draw_all(wanted, Path({str(tmp_path / "drawn")!r}), 2)
+do_all([partial(draw_and_save, draw, Path({str(tmp_path / "drawn")!r})) for draw in wanted], 2)
 """
     (tmp_path / "temporary").mkdir()
     environment = os.environ | {"TMPDIR": str(tmp_path / "temporary")}

@@ -77,6 +77,6 @@ def test_beta_decays_the_weights_that_the_source_lacks():
             self.generator.extra = torch.nn.Linear(2, 2)
 
     strategy = prepared(WithAnExtraLayer(beta=0.5))
-    extra = sum(float(p.square().sum()) for p in strategy.generator.extra.parameters())
+    extra = sum(float(p.detach().square().sum()) for p in strategy.generator.extra.parameters())
     assert extra > 0
     assert strategy.generator_penalty().item() == pytest.approx(0.5 * extra)
