@@ -27,6 +27,9 @@ class Column:
     low: float = -INFINITY
     high: float = INFINITY
     unit: str = ""
+    counts: tuple[str, int] | None = None
+    """What a counted metric counts: the column of rows with how many images are asked (empty for a plain number) and
+    how often each. None for what is no count."""
 
     @property
     def arrow(self) -> str:
@@ -38,11 +41,17 @@ class Column:
         return {"lower": "lower is better", "higher": "higher is better", "none": "no better or worse"}[self.better]
 
 
-def metric_column(name: str, subject: Subject, low: float = -INFINITY, high: float = INFINITY) -> Column:
+def metric_column(
+    name: str,
+    subject: Subject,
+    low: float = -INFINITY,
+    high: float = INFINITY,
+    counts: tuple[str, int] | None = None,
+) -> Column:
     """A metric as `bench.metrics.names` declares it; ``best_`` before the name means the chosen checkpoint."""
     declared = METRICS[name.removeprefix("best_")]
     title = f"{declared.label} of the best checkpoint" if name.startswith("best_") else declared.label
-    return Column(name, title, declared.better or "none", subject, low, high)
+    return Column(name, title, declared.better or "none", subject, low, high, counts=counts)
 
 
 COLUMNS = {
@@ -50,19 +59,19 @@ COLUMNS = {
     for column in (
         metric_column("kid", "quality"),
         metric_column("fid", "quality", low=0),
-        metric_column("precision", "quality", low=0, high=1),
-        metric_column("density", "quality", low=0),
+        metric_column("precision", "quality", low=0, high=1, counts=("n_fake", 1)),
+        metric_column("density", "quality", low=0, counts=("n_fake", 5)),
         metric_column("best_kid", "quality"),
         metric_column("best_fid", "quality", low=0),
-        metric_column("recall", "diversity", low=0, high=1),
-        metric_column("coverage", "diversity", low=0, high=1),
+        metric_column("recall", "diversity", low=0, high=1, counts=("n_real", 1)),
+        metric_column("coverage", "diversity", low=0, high=1, counts=("n_real", 1)),
         metric_column("vendi", "diversity", low=0),
         metric_column("intra_diversity", "diversity", low=0),
-        metric_column("occupied_clusters", "diversity", low=0),
+        metric_column("occupied_clusters", "diversity", low=0, counts=("", 1)),
         metric_column("intra_lpips", "diversity", low=0),
-        metric_column("lpips_clusters", "diversity", low=0),
+        metric_column("lpips_clusters", "diversity", low=0, counts=("", 1)),
         metric_column("d1_d2", "memorisation", low=0, high=1),
-        metric_column("authenticity", "memorisation", low=0, high=1),
+        metric_column("authenticity", "memorisation", low=0, high=1, counts=("n_fake", 1)),
         metric_column("kid_shots", "memorisation"),
         metric_column("fid_shots", "memorisation", low=0),
         Column("best_kimg", "best checkpoint at", "none", "convergence", low=0, unit="kimg"),
@@ -91,6 +100,18 @@ def column(metric: str) -> Column:
     if name not in COLUMNS:
         raise UserError(f"unknown metric {name!r}: {nearest(name, COLUMNS)}")
     return COLUMNS[name]
+
+
+def step(metric: str, rows: pd.DataFrame) -> float:
+    """The smallest difference between two values of a counted metric on ``rows``; 0 where the metric is no count, or
+    where the rows do not say how many images were counted."""
+    if (counted := column(metric).counts) is None:
+        return 0.0
+    images, times = counted
+    if not images:
+        return 1.0 / times
+    found = rows[images].dropna() if images in rows else pd.Series(dtype=float)
+    return 0.0 if found.empty else 1.0 / (times * float(found.min()))
 
 
 def rankable(metric: str) -> Column:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from ..bench.errors import UserError
-from .columns import COLUMNS, Column, column, present, split
+from .columns import COLUMNS, Column, column, present, split, step
 from .intervals import Interval, mean_interval
 from .ranking_tables import slug
 from .scores import BLOCK, MACHINE, STRATUM
@@ -18,6 +18,7 @@ from .tables import paired_p
 IDENTITY = (*STRATUM, "extractor", *BLOCK, "label", "seed")
 """What makes two cells the same run in two stores. The key is no part of it: it changes with the code."""
 Change = Literal["identical", "rounding", "better", "worse", "changed", "no change shown", "one pair, cannot tell"]
+SIDES = (".before", ".after")
 ROUNDING = 1e-5
 """What a score of images moves by, relative to itself, when another processor adds float32 in another order: those of
 fresh networks moved by up to 3.4e-6. Every seed moves alike then, and a paired test would call it certain."""
@@ -88,8 +89,13 @@ def pair(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
         if (repeated := rows[rows.duplicated(keys)]).shape[0]:
             each = repeated.iloc[0]
             raise UserError(f"the {name} store holds {each['label']!r} on {each['target']!r} twice with one seed")
-    paired = before.merge(after, on=keys, how="outer", suffixes=(".before", ".after"), indicator=True)
+    paired = before.merge(after, on=keys, how="outer", suffixes=SIDES, indicator=True)
     return paired.sort_values(keys, ignore_index=True)
+
+
+def one_side(paired: pd.DataFrame, side: str) -> pd.DataFrame:
+    """What came from one store under its own names."""
+    return paired.rename(columns=lambda name: name.removesuffix(side))
 
 
 def cells_table(before: pd.DataFrame, after: pd.DataFrame, paired: pd.DataFrame, refusal: str) -> Table:
@@ -118,7 +124,7 @@ def block_text(row: dict) -> str:
 
 def differences(paired: pd.DataFrame, metric: str, alpha: float = ALPHA) -> list[Difference]:
     """One per strategy and block that both stores measured; Holm over those that moved by more than rounding."""
-    names = [f"{metric}.before", f"{metric}.after"]
+    names = [metric + side for side in SIDES]
     good = paired[(paired["_merge"] == "both") & paired[names].notna().all(axis=1)]
     good = good[(good["status.before"] == "ok") & (good["status.after"] == "ok")]
     groups = list(good.groupby([name for name in IDENTITY if name != "seed"], sort=True, dropna=False))
@@ -127,7 +133,8 @@ def differences(paired: pd.DataFrame, metric: str, alpha: float = ALPHA) -> list
     rounding = ROUNDING if split(metric)[1] else 0
     moved = [not np.allclose(after, before, rtol=rounding, atol=0) for before, after in sides]
     testable = [index for index, shift in enumerate(shifts) if len(shift) > 1 and moved[index]]
-    adjusted = dict(zip(testable, holm_adjust([paired_p(shifts[index]) for index in testable]), strict=True))
+    coarse = max(step(metric, one_side(good, side)) for side in SIDES)
+    adjusted = dict(zip(testable, holm_adjust([paired_p(shifts[index], coarse) for index in testable]), strict=True))
     found = []
     for index, ((_, group), shift) in enumerate(zip(groups, shifts, strict=True)):
         first = group.iloc[0].to_dict()
@@ -175,6 +182,7 @@ def metric_table(paired: pd.DataFrame, metric: str) -> Table:
         notes=(
             f"{metric}: {found.direction}; cells paired by identity and seed, only where both ended ok.",
             "Difference with its 95 % interval; better or worse by the paired t test (Holm over those that moved by"
-            f" more than rounding, {ROUNDING:g} of an image metric; {ALPHA:g}).",
+            f" more than rounding, {ROUNDING:g} of an image metric; {ALPHA:g})"
+            f"{'; it is a count, whose steps the test allows for' if found.counts else ''}.",
         ),
     )

@@ -13,7 +13,7 @@ import pandas as pd
 
 from ..bench.errors import UserError
 from .clock import clock_note
-from .columns import Column, column, split
+from .columns import Column, column, split, step
 
 STRATUM = ("backbone", "resolution", "width", "kimg", "batch", "precision", "protocol")
 BLOCK = ("source", "target", "shots")
@@ -53,6 +53,8 @@ class Scores:
     """A sentence on reference lines that were trained by the network which the metric looks through, if there are."""
     sizes: str = ""
     """How many real and generated images the metric saw, in words."""
+    step: float = 0.0
+    """Smallest difference that a counted metric can show; 0 for what is no count."""
 
     @property
     def column(self) -> Column:
@@ -214,6 +216,7 @@ def scores(rows: pd.DataFrame, metric: str, stratum: dict[str, object]) -> Score
         reasons=reasons,
         references=references,
         sizes=sample_sizes(rows, metric),
+        step=step(metric, rows),
         taught=taught_by_the_judge(lines) if split(metric)[1] else "",
         clock=clock_note(rows) if column(metric).unit in ("s", "s/kimg") and metric != "tuning_seconds" else "",
         floor=np.array([floors.get(block, np.nan) for block in blocks], dtype=float),

@@ -144,19 +144,25 @@ def block_marks(scores: Scores, block: int, alpha: float) -> list[Mark]:
         for index in others:
             marks[index] = "untestable"
     elif others:
-        p = [paired_p(losses[index] - losses[best]) for index in others]
+        p = [paired_p(losses[index] - losses[best], scores.step) for index in others]
         for index, adjusted in zip(others, holm_adjust(p), strict=True):
             marks[index] = "worse" if adjusted < alpha else "tied"
     return marks
 
 
-def paired_p(differences: np.ndarray) -> float:
-    """Two-sided p of Student's paired test; equal differences everywhere are certain, none at all is p = 1."""
-    if np.ptp(differences) == 0:
-        return 1.0 if differences[0] == 0 else 0.0
+def paired_p(differences: np.ndarray, step: float = 0.0) -> float:
+    """Two-sided p of Student's paired test; equal differences everywhere are certain, none at all is p = 1.
+
+    A score that is counted in steps says no more than that: each of the two adds its rounding, step^2 / 12 (Sheppard),
+    to the variance. Without it, one more image in each of three seeds would be certain too.
+    """
+    if not differences.any():
+        return 1.0
+    variance = differences.var(ddof=1) + step**2 / 6
+    if variance == 0:
+        return 0.0
     count = len(differences)
-    student = differences.mean() / (differences.std(ddof=1) / np.sqrt(count))
-    return float(2 * special.stdtr(count - 1, -abs(student)))
+    return float(2 * special.stdtr(count - 1, -abs(differences.mean()) / np.sqrt(variance / count)))
 
 
 def table_notes(scores: Scores, column: Column, marks: np.ndarray, alpha: float) -> Iterator[str]:
@@ -176,9 +182,10 @@ def table_notes(scores: Scores, column: Column, marks: np.ndarray, alpha: float)
         yield "Mean over seeds ± half of its 95 % interval (Student's, widened so that skewed scores are covered too)."
     if (marks == "best").any():
         others = [words for mark, words in MARKS.items() if (marks == mark).any()] or ["none is tied with it"]
+        steps = f"; counted in steps of {scores.step:.2g}, which the test allows for" if scores.step else ""
         yield (
-            f"Bold: best on the target; {'; '.join(others)} (paired by seed, Holm, {alpha:g}). Strategies that lack a"
-            " seed there are not marked."
+            f"Bold: best on the target; {'; '.join(others)} (paired by seed, Holm, {alpha:g}{steps}). Strategies that"
+            " lack a seed there are not marked."
         )
     if column.better != "none" and scores.missing.any():
         yield scores.unfinished or "A mean rank counts a missing cell as the worst score of its block."

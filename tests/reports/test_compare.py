@@ -51,6 +51,13 @@ def test_the_rounding_of_another_processor_is_no_change_though_every_seed_moves_
     assert not {"rounding", "identical"} & set(changes(rows, larger).values())
 
 
+def test_a_count_that_moved_by_one_image_in_every_seed_shows_no_change(rows):
+    recall = f"recall@{EXTRACTOR}"
+    before = rows.assign(**{recall: 0.4})
+    assert set(changes(before, before.assign(**{recall: 0.402}), recall).values()) == {"no change shown"}
+    assert set(changes(before, before.assign(**{recall: 0.5}), recall).values()) == {"better"}
+
+
 def test_cells_that_did_not_move_are_no_tests_that_others_must_pay_for():
     before = synthetic(12, 8, 3)[0]
     after = before.copy()

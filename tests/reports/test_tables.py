@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 import pytest
+from graftbench.reports.columns import step
 from graftbench.reports.formats import safe, to_csv, to_html, to_markdown
 from graftbench.reports.intervals import mean_interval
 from graftbench.reports.ladder import ladders
@@ -70,6 +71,27 @@ def test_paired_p_and_holm_are_the_books():
     differences = np.array([0.2, 0.5, -0.1, 0.4])
     assert paired_p(differences) == pytest.approx(stats.ttest_1samp(differences, 0).pvalue)
     np.testing.assert_allclose(holm_adjust([0.01, 0.04, 0.03, 0.5]), [0.04, 0.09, 0.09, 0.5])
+
+
+def test_one_more_image_in_each_seed_is_no_certainty():
+    rows, recall = golden(), f"recall@{EXTRACTOR}"
+    rows[recall] = 0.4
+    rows.loc[rows["label"] == "a", recall] += 1 / 500  # of 500 real images
+    rows.loc[rows["label"] == "c", recall] -= 20 / 500
+    (table,) = [table for table in subject_tables(rows, "diversity") if "recall" in table.name]
+    assert [entry(table, label, "s").mark for label in "abc"] == ["best", "tied", "worse"]
+    assert "counted in steps of 0.002" in "".join(table.notes)
+    assert paired_p(np.full(3, 0.002)) == pytest.approx(0), "of a score that is no count"
+
+
+@pytest.mark.parametrize(
+    ("metric", "smallest"),
+    [("precision", 1e-3), ("density", 2e-4), ("recall", 2e-3), ("occupied_clusters", 1), ("kid", 0), ("vendi", 0)],
+)
+def test_a_count_has_steps(metric, smallest):
+    rows = golden()
+    assert step(f"{metric}@{EXTRACTOR}", rows) == pytest.approx(smallest)
+    assert step(metric, rows.drop(columns=["n_real", "n_fake"])) == (1 if metric == "occupied_clusters" else 0)
 
 
 def test_rows_run_from_best_to_worst_and_references_stand_apart():
