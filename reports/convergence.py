@@ -2,7 +2,9 @@
 
 A run hits a target at the first of two consecutive evaluations that reach it (one alone may be noise). A run that
 never hits, diverges, fails or is missing is right-censored at the horizon: it is counted, and can only lengthen the
-mean times. Everything is counted on the evaluation grid, whose width the tables state; nothing is interpolated.
+mean times. The horizon is the budget in kimg, and in seconds the time that fine-tuning takes for it: like the targets,
+it depends on no run that is compared. Everything is counted on the evaluation grid, whose width the tables state;
+nothing is interpolated.
 Metrics: Hansen et al. (COCO, 2021) for ERT and runtime distributions, Hutter et al. (2009) for PAR-10.
 """
 
@@ -11,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from .ladder import RUNGS, Ladder, block_columns, block_name, is_fid, signed
+from .ladder import REFERENCE, RUNGS, Ladder, block_columns, block_name, is_fid, signed
 
 
 @dataclass(frozen=True)
@@ -91,15 +93,16 @@ def runs_of(rows: pd.DataFrame, curves: pd.DataFrame, metric: str, against: str 
 
 
 def horizon_of(rows: pd.DataFrame, runs: list[Run], against: str) -> float:
-    """Up to where every complete run was watched: the budget in kimg, or the shortest complete run in seconds.
+    """Up to where times count: the budget in kimg; in seconds, what the reference strategy's longest run takes for it.
 
-    A strategy that trains nothing ends at 0 s and shortens nobody's watch. NaN without any complete run.
+    Were it the time of any other run, a quick one that hits nothing would hide what the slower ones reach, and shorten
+    their mean times. NaN without a run of the reference that ended.
     """
     if against == "kimg":
         return float(rows["kimg"].iloc[0])
-    complete = set(rows.loc[rows["status"] == "ok", ["label", "seed"]].itertuples(index=False, name=None))
-    ends = [run.x[-1] for run in runs if len(run.x) and run.x[-1] > 0 and (run.label, run.seed) in complete]
-    return float(min(ends)) if ends else np.nan
+    return max(
+        (float(run.x[-1]) for run in runs if run.label == REFERENCE and run.ended and len(run.x)), default=np.nan
+    )
 
 
 def speed(
@@ -171,7 +174,7 @@ def runtime_distribution(
 ) -> pd.DataFrame:
     """ECDF of times to target over all (block, seed, rung): label, x as a share of the horizon, share reached by then.
 
-    Misses stay in the denominator. In seconds, a block without a complete run has no horizon and is left out.
+    Misses stay in the denominator. A block without a horizon is left out.
     ``area`` is the mean share over the run (the COCO anytime score; higher is better).
     """
     times: dict[str, list[float]] = {}
@@ -196,7 +199,7 @@ def _blocks(rows: pd.DataFrame, curves: pd.DataFrame, metric: str, against: str)
     for block, group in rows.groupby(block_columns(rows), sort=True, dropna=False):
         runs = runs_of(group, curves[curves["key"].isin(group["key"])], metric, against)
         horizon = horizon_of(group, runs, against)
-        if runs and np.isfinite(horizon):  # in seconds, a block without a complete run has none
+        if runs and np.isfinite(horizon):
             yield block, group, runs, horizon
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from .clock import clock_note
 from .convergence import Run, anytime, horizon_of, runs_of, speed, time_to_target
 from .intervals import Interval, mean_interval
-from .ladder import RUNGS, Ladder, block_columns
+from .ladder import REFERENCE, RUNGS, Ladder, block_columns
 from .ladder import block_name as ladder_name
 from .ranking_tables import slug, stratum_words
 from .scores import MACHINE, STRATUM, Block, block_name, with_machine
@@ -19,8 +19,8 @@ SHOWN = (0.5, 0.9)
 """The rungs that have a table of times; `hits_table` shows all."""
 
 UNITS = {"kimg": "kimg", "seconds": "s"}
-BUDGETS = {"kimg": "its kimg", "seconds": "the training time of the target's quickest complete run"}
-"""Up to where all runs of a target are watched."""
+BUDGETS = {"kimg": "its kimg", "seconds": f"the training time of {REFERENCE} on the target"}
+"""Up to where times count."""
 Ladders = Mapping[str, Mapping[str, Ladder]]
 
 
@@ -48,7 +48,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Watched:
-    """The runs of one block, how far they were watched, and its frozen targets."""
+    """The runs of one block, up to where times count, and its frozen targets."""
 
     block: Block
     runs: list[Run]
@@ -114,7 +114,8 @@ def time_table(watched: list[Watched], rung: float, subject: Subject) -> Table:
         body=tuple((label, *(cells[label].get(block) for block in blocks)) for label in order),
         notes=(
             f"Restricted mean time in {subject.against}, lower is better: a run that does not hit, or died, counts with"
-            f" the whole time ({longest}). Where none hits, the mean is over that, as far as none died.",
+            f" the whole time ({longest}: {subject.budget}). Where none hits, the mean is over the time that they were"
+            " watched.",
             "The target lies between where naive fine-tuning starts and the best it reaches; it is frozen, and hit at"
             " the first of two consecutive evaluations. There is none where that gain is within the metric's standard"
             " error. Training time only." + subject.clock,
@@ -125,20 +126,22 @@ def time_table(watched: list[Watched], rung: float, subject: Subject) -> Table:
 
 def _restricted(runs: list[Run], target: float, horizon: float) -> Measured:
     """The mean time of the runs, each at most the horizon; where none hits, all that is known is a bound."""
-    if not any(len(run.x) for run in runs):
+    watched = [run.x[-1] for run in runs if len(run.x)]
+    if not watched:
         return Measured(None, len(runs), reason="none was watched")
     times = [time_to_target(run, target, horizon) for run in runs]
     if not np.isfinite(times).any():
-        return Measured(Interval(horizon, None, None, len(times)), len(times), exceeded=True)
+        bound = float(min(max(watched), horizon))
+        return Measured(Interval(bound, None, None, len(times)), len(times), exceeded=True)
     return Measured(mean_interval(np.minimum(times, horizon)), len(times))
 
 
 def mean_share(cells: Mapping[Block, Measured], watched: list[Watched]) -> float:
-    """Mean time as a share of the horizon, for the order of rows."""
+    """Mean time as a share of the horizon, for the order of rows; all of it where none hit, or none was watched."""
     shares = [
-        found.interval.estimate / each.horizon
+        found.interval.estimate / each.horizon if found.interval and not found.exceeded else 1.0
         for each in watched
-        if (found := cells.get(each.block)) and found.interval
+        if (found := cells.get(each.block))
     ]
     return float(np.mean(shares)) if shares else np.inf
 
@@ -179,7 +182,11 @@ def _left_out(rows: pd.DataFrame, found: pd.DataFrame) -> str:
     """In words, how many of the runs have no place in ``found`` (one row a block and label, or some, with ``runs``)."""
     there = found.drop_duplicates([*block_columns(rows), "label"])["runs"].sum() if len(found) else 0
     missing = len(rows) - int(there)
-    return f", but for {missing} in blocks that have no frozen target or no run that ended" if missing else ""
+    return (
+        f", but for {missing} in blocks that have no frozen target or no run of {REFERENCE} that ended"
+        if missing
+        else ""
+    )
 
 
 def anytime_table(rows: pd.DataFrame, found: pd.DataFrame, subject: Subject) -> Table:

@@ -101,6 +101,7 @@ def html_cell(value: Value) -> str:
 
 
 def sort_key(value: Value) -> float | None:
+    """What a column is sorted by; None comes last, as does a bound from below."""
     if isinstance(value, Measured):
-        return value.interval.estimate if value.interval else None
+        return value.interval.estimate if value.interval and not value.exceeded else None
     return float(value) if isinstance(value, int | float) else None

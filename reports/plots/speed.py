@@ -5,7 +5,7 @@ import pandas as pd
 
 from ..clock import clock_note
 from ..convergence import runtime_distribution
-from ..ladder import RUNGS, Ladder, ladders
+from ..ladder import REFERENCE, RUNGS, Ladder, ladders
 from ..settings import Setting, present
 from .axes import metric_title
 from .figure import Absent, Plot, arrange, legend, panels
@@ -44,7 +44,7 @@ def runtime_ecdf(family: Setting, metric: str = "kid", targets: dict[str, Ladder
     legend(figure, {label: look for label, look in looks.items() if label in set(data["label"])})
     arrange(figure)
     ran = family.rows[~family.rows["reference"].astype(bool)]
-    ended = (ran["status"] == "ok").groupby([ran["target"], ran["shots"]]).any().all()
+    ended = ((ran["status"] == "ok") & (ran["label"] == REFERENCE)).groupby([ran["target"], ran["shots"]]).any().all()
     areas = data[data["against"] == "kimg"].groupby("label")["area"].first().sort_values(ascending=False)
     return Plot(
         name,
@@ -52,8 +52,8 @@ def runtime_ecdf(family: Setting, metric: str = "kid", targets: dict[str, Ladder
         f"Share of all (target, seed, rung) whose {metric_title(column)} was reached at two consecutive "
         f"evaluations; rungs at {', '.join(f'{share:.0%}' for share in RUNGS)} of the way from the start of "
         f"fine-tuning to its best. "
-        f"Runs that never arrive stay in the count. In seconds the budget ends where the shortest complete run ends"
-        f"{'' if ended else ', and targets without a complete run are left out'}. "
+        f"Runs that never arrive stay in the count. In seconds the budget is the training time of {REFERENCE}"
+        f"{'' if ended else ', and targets where no such run ended are left out'}. "
         f"{clock_note(family.rows)} {family.title}; {family.completeness}.",
         "Step chart. Mean share over the run (higher is better): "
         + ", ".join(f"{label} {area:.2f}" for label, area in list(areas.items())[:8])

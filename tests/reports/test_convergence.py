@@ -127,7 +127,7 @@ def test_rmst_is_the_area_under_the_kaplan_meier_curve():
     assert convergence.restricted_mean(times, horizon) == pytest.approx(area)
 
 
-def test_seconds_are_compared_up_to_where_every_complete_run_was_watched():
+def test_seconds_count_up_to_the_time_of_fine_tuning():
     rows, curves = results(REFERENCE | {("costly", 0): [1.0, 0.5, 0.1, 0.1, 0.1]})
     curves.loc[curves["key"] == "costly-0", "seconds"] *= 3
     found = speed(rows, curves, KID, ladders(rows, curves, KID), "seconds").set_index(["label", "rung"])
@@ -135,6 +135,22 @@ def test_seconds_are_compared_up_to_where_every_complete_run_was_watched():
     assert found.loc[("costly", 0.25), "rmst"] == 6.0
     assert found.loc[("finetune", 0.25), "rmst"] == 2.0
     assert found.loc[("costly", 0.9), "hits"] == 0  # reached after the horizon
+
+
+@pytest.mark.parametrize("cost", [0.1, 1.0, 5.0])
+@pytest.mark.parametrize("label", ["quick", "new", "finetune"])
+def test_a_run_that_never_hits_shortens_no_mean_time_in_seconds_however_quick_it_is(label, cost):
+    runs = REFERENCE | {("new", seed): [1.0, 0.5, 0.1, 0.1, 0.1] for seed in range(3)}
+    rows, curves = results(runs)
+    targets = ladders(rows, curves, KID)
+    before = speed(rows, curves, KID, targets, "seconds").set_index(["label", "rung"])
+    rows, curves = results(runs | {(label, 9): [1.0] * 5})
+    curves.loc[curves["key"] == f"{label}-9", "seconds"] *= cost
+    after = speed(rows, curves, KID, targets, "seconds").set_index(["label", "rung"])
+    assert (after["rmst"].reindex(before.index) >= before["rmst"]).all()
+    assert (after["hits"].reindex(before.index) == before["hits"]).all()
+    if label == "new":
+        assert (after.loc["new", "rmst"] > before.loc["new", "rmst"])[: RUNGS.index(0.9)].all()
 
 
 def test_a_strategy_that_trains_nothing_does_not_end_the_watch_of_the_others():

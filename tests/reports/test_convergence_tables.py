@@ -77,7 +77,7 @@ def test_they_stand_among_the_tables_of_convergence(stored):
 
 
 def test_runs_that_have_no_place_in_a_table_are_counted_in_its_note():
-    """No run on a target ended: there are no seconds that all were watched for."""
+    """No run on a target ended: there is no time of fine-tuning that seconds could count up to."""
     names, targets = ("finetune", "frozen-d", "l2-sp"), ("sketches", "babies")
     rows, curves = synthetic(3, 2, 3, 12)
     ladder = {KID: ladders(rows, curves, KID)}
@@ -87,7 +87,7 @@ def test_runs_that_have_no_place_in_a_table_are_counted_in_its_note():
     for part in ("hits", "anytime"):
         kimg, seconds = (named((rows, curves, ladder), f"{part}-{against}")[0] for against in ("kimg", "seconds"))
         assert "but for" not in kimg.notes[0]
-        assert "but for 9 in blocks that have no frozen target or no run that ended" in seconds.notes[0]
+        assert "but for 9 in blocks that have no frozen target or no run of finetune that ended" in seconds.notes[0]
     assert next(row for row in named((rows, curves, ladder), "hits-seconds")[0].body if row[0] == "l2-sp")[1] == "3/3"
 
 
@@ -109,8 +109,30 @@ def test_a_time_that_is_only_exceeded_is_told_from_a_mean_in_every_format(stored
     (line,) = (line for line in to_csv(table).splitlines() if line.startswith("l2-sp"))
     assert line.count(",10.0,,,3,3,,exceeded") == 2
     assert "over 10 (n=3)" in to_markdown(table) and "over 10 (n=3)" in to_latex(table)
-    assert 'data-sort="10.0"' in to_html(table)
+    (line,) = (line for line in to_html(table).splitlines() if ">l2-sp<" in line)
+    assert line.count("<td>over 10 (n=3)</td>") == 2, "sorted behind what is known"
     assert _numeric_columns(table)[1:] == [True, True]
+
+
+def test_a_quick_strategy_that_never_hits_is_watched_for_less_and_stands_last(stored):
+    rows, curves, targets = stored
+    mine = curves["key"].isin(rows.loc[rows["label"] == "l2-sp", "key"])
+    flat = curves.assign(
+        seconds=curves["seconds"].where(~mine, curves["seconds"] / 10), **{KID: curves[KID].mask(mine, 9.0)}
+    )
+    table = named((rows, flat, targets), "time-90-seconds")[0]
+    assert table.body[-1][0] == "l2-sp"
+    ends = curves.loc[curves["key"].isin(rows.loc[rows["label"] == "finetune", "key"]), "seconds"]
+    assert table.body[-1][1].interval.estimate == pytest.approx(ends.max() / 10, rel=0.5)
+
+
+def test_a_strategy_that_died_on_one_target_before_it_was_measured_is_no_quicker_for_it(stored):
+    rows, curves, targets = stored
+    died = rows.loc[(rows["label"] == "finetune") & (rows["target"] == "babies"), "key"]
+    before = [row[0] for row in named(stored, "time-50-kimg")[0].body]
+    after = [row[0] for row in named((rows, curves[~curves["key"].isin(died)], targets), "time-50-kimg")[0].body]
+    assert after.index("finetune") >= before.index("finetune")
+    assert after[-1] == "finetune"
 
 
 def test_an_infinite_cost_is_a_sign_in_latex(stored):
