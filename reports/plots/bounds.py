@@ -13,13 +13,17 @@ WORDS = {"floor": "dotted: real against real, the floor", "ceiling": "dashed: th
 
 
 def bounds(setting: Setting, metric: str) -> pd.DataFrame:
-    """Per target: ``floor`` (mean of the real-against-real column) and ``ceiling`` (mean of source-only's cells)."""
+    """Per target: ``floor`` (mean of the real-against-real column), ``ceiling`` (mean of source-only's cells), and
+    ``scarce``, whether runs show more images than are held out, so that the floor is of fewer than theirs."""
     column, floor = setting.metric(metric), setting.metric(f"floor_{metric}")
     rows = setting.rows[setting.rows["status"] == "ok"]
     found = pd.DataFrame(index=pd.Index(setting.targets, name="target"))
     found["floor"] = rows.groupby("target")[floor].mean() if floor in rows else np.nan
     source = rows[rows["strategy"] == "source-only"]
     found["ceiling"] = source.groupby("target")[column].mean() if column in rows else np.nan
+    sized = {"n_real", "n_fake"} <= set(rows.columns)
+    found["scarce"] = (rows["n_fake"] > rows["n_real"]).groupby(rows["target"]).any() if sized else False
+    found["scarce"] = found["scarce"].eq(True) & found["floor"].notna()
     return found
 
 
@@ -31,7 +35,14 @@ def lines_drawn(bounds: pd.DataFrame) -> dict[str, dict]:
 def explained(bounds: pd.DataFrame) -> str:
     """For captions: what the lines are that some target has; empty without any."""
     words = "; ".join(words for name, words in WORDS.items() if bounds[name].notna().any())
-    return f"{words[0].upper()}{words[1:]}. " if words else ""
+    said = f"{words[0].upper()}{words[1:]}. " if words else ""
+    if (scarce := bounds.index[bounds["scarce"]]).size:
+        which = f" ({', '.join(scarce)})" if len(scarce) < len(bounds) else ""
+        said += (
+            f"With fewer images held out than generated{which}, a floor is of fewer than the runs', so noisier, and for"
+            " FID higher. "
+        )
+    return said
 
 
 def mark_bounds(axes: Axes, bounds: pd.DataFrame, target: str) -> None:

@@ -257,6 +257,15 @@ def test_floor_and_ceiling_outside_on_the_same_side_share_one_line():
     assert [text.get_text() for text in axes.texts] == ["floor 0.5, ceiling 8.8 ↓"]
 
 
+def test_a_floor_of_fewer_images_than_the_runs_says_so():
+    rows, curves = synthetic(["scratch", "finetune"], 2, 2)
+    enough = rows.assign(n_real=rows["n_fake"])
+    few = rows.assign(n_real=rows["n_fake"].where(rows["target"] != "babies", 20))
+    captions = [convergence(settings(each, curves)[0]).caption for each in (enough, few)]
+    assert "With fewer images held out" not in captions[0]
+    assert "With fewer images held out than generated (babies), a floor is of fewer" in captions[1]
+
+
 def test_two_processes_draw_the_same_bytes_as_one(tmp_path):
     rows, curves = synthetic(["scratch", "finetune"], 2, 2)
     for processes in (1, 2):
