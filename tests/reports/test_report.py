@@ -261,8 +261,10 @@ def test_a_floor_of_fewer_images_than_the_runs_says_so():
     rows, curves = synthetic(["scratch", "finetune"], 2, 2)
     enough = rows.assign(n_real=rows["n_fake"])
     few = rows.assign(n_real=rows["n_fake"].where(rows["target"] != "babies", 20))
-    captions = [convergence(settings(each, curves)[0]).caption for each in (enough, few)]
+    none = enough.assign(protocol="literature")
+    captions = [convergence(settings(each, curves)[0]).caption for each in (enough, few, none)]
     assert "With fewer images held out" not in captions[0]
+    assert "With fewer images held out than generated, a floor is of fewer" in captions[2]
     assert "With fewer images held out than generated (babies), a floor is of fewer" in captions[1]
 
 
