@@ -1,4 +1,4 @@
-"""The one exception that means "the user can mend this"."""
+"""The exceptions that mean something to a user: a mistake to mend, and a training that failed."""
 
 import difflib
 from collections.abc import Iterable
@@ -9,6 +9,10 @@ class UserError(Exception):
 
     The command line prints it without a traceback and exits with code 2.
     """
+
+
+class Diverged(Exception):
+    """The training went to NaN or infinity: a result of the method, not a fault of the program."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -35,7 +35,7 @@ from .pictures import reference_grid, write_grid
 from .registries import backbones, extractors, strategies
 from .seeds import seed_for
 from .source import Source, load_source
-from .train import Diverged, Training
+from .train import Training
 
 log = logging.getLogger(__name__)
 
@@ -262,7 +262,6 @@ def _own_random_state(device: torch.device) -> Iterator[None]:
 
 
 __all__ = [
-    "Diverged",
     "Interrupted",
     "build_evaluator",
     "build_training",

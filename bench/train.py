@@ -9,10 +9,7 @@ from torch import Tensor
 from ..strategies.base import Setup, Strategy, to_float
 from . import parallel
 from .clock import Clock
-
-
-class Diverged(Exception):
-    """A loss or a weight is no longer finite."""
+from .errors import Diverged
 
 
 class Training:

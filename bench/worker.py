@@ -86,11 +86,10 @@ def _run(options: argparse.Namespace, stop: "_StopRequest") -> int:
     from .cell import Cell
     from .checkpoint import remove_checkpoints
     from .devices import choose_device, describe, memory_limit, peak_memory_mb
-    from .errors import UserError
+    from .errors import Diverged, UserError
     from .experiment import Interrupted
     from .followers import followers
     from .plugins import load_plugins
-    from .train import Diverged
 
     (options.folder / "status.json").unlink(missing_ok=True)
     try:

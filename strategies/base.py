@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..bench.backbones.layout import follow_layout
+from ..bench.errors import Diverged
 
 if TYPE_CHECKING:
     from ..bench.augment.base import Augmentation
@@ -172,5 +173,10 @@ def to_float(images: Tensor) -> Tensor:
 
 
 def to_uint8(images: Tensor) -> Tensor:
-    """Float images in [-1, 1] -> uint8 images, rounded as an image file would be."""
+    """Float images in [-1, 1] -> uint8 images, rounded as an image file would be.
+
+    Raises ``Diverged`` for NaN or infinity, which would pass for black or white.
+    """
+    if not images.isfinite().all():
+        raise Diverged("a generated image holds NaN or infinity")
     return images.float().add(1).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)

@@ -75,10 +75,9 @@ def train_missing(specs: "Iterable[SourceSpec]", extractor: str, device: str) ->
 
 def _train(spec: "SourceSpec", folder: Path, extractor: str, device: str) -> None:
     from ..devices import choose_device
-    from ..errors import UserError
+    from ..errors import Diverged, UserError
     from ..pretrain import pretrain as train_source
     from ..source import holds
-    from ..train import Diverged
 
     kid, fid = f"kid@{extractor}", f"fid@{extractor}"
     with _alone(spec, folder):

@@ -82,7 +82,10 @@ def evaluation_speed(
     reals: Annotated[int, typer.Option(min=100)] = 1000,
     threads: Annotated[int, typer.Option(min=1, help="one is timed by the processor, more by the wall clock")] = 1,
 ):
-    """Compare the speed of an evaluation with torch-fidelity's, in turns in one process."""
+    """Compare the speed of an evaluation with torch-fidelity's, in turns in one process.
+
+    The fakes are drawn from the source GAN of the `cpu` matrix.
+    """
     from ..pinning import restart_pinned
 
     restart_pinned(threads)
@@ -90,10 +93,14 @@ def evaluation_speed(
 
     from ...datasets import open_domain
     from ...strategies.base import to_uint8
-    from ..backbones import make_backbone
+    from ..matrix_file import load_matrix
+    from ..planning import source_spec
+    from ..source import SHIPPED, load_source
     from ..throughput.evaluation_speed import compare_extraction, compare_fid, compare_point
 
-    generator = make_backbone("dcgan", 32).make_generator().eval()
+    matrix = load_matrix("cpu")
+    source = SHIPPED / source_spec(matrix, matrix.source_of(matrix.targets[0]), "gan").name
+    generator = load_source(source).make_generator().eval()
 
     def generate(count: int) -> torch.Tensor:
         with torch.no_grad():

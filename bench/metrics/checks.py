@@ -7,6 +7,8 @@ from torch import Tensor
 
 from ..errors import UserError
 
+PRECISIONS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+
 
 def check_features(metric: str, real: Tensor, fake: Tensor, at_least: int) -> None:
     """Both sides are finite n x d of one d, with ``at_least`` images each. Raises ``UserError``."""
@@ -20,8 +22,8 @@ def check_features(metric: str, real: Tensor, fake: Tensor, at_least: int) -> No
 
 def check_set(metric: str, side: str, features: Tensor, at_least: int) -> None:
     """One side: finite real numbers, n x d with d > 0, ``at_least`` images. Raises ``UserError``."""
-    if not isinstance(features, Tensor) or not features.is_floating_point():
-        found = features.dtype if isinstance(features, Tensor) else type(features).__name__
+    if not isinstance(features, Tensor) or features.dtype not in PRECISIONS or features.layout != torch.strided:
+        found = f"{features.dtype} ({features.layout})" if isinstance(features, Tensor) else type(features).__name__
         raise UserError(f"{metric}: {side} features must be a tensor of floating-point numbers, got {found}")
     if features.dim() != 2 or features.shape[1] == 0:
         raise UserError(f"{metric}: {side} features must be n x d, got shape {list(features.shape)}")

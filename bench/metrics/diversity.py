@@ -2,11 +2,15 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
+from scipy import special
 from torch import Tensor
 
+from ..errors import UserError
 from .checks import check_features, check_set
 from .lpips import Lpips
+from .spectrum import gram_spectrum
 
 VENDI_IMAGES = 500
 CLUSTER_MEMBERS = 50
@@ -18,11 +22,13 @@ def vendi(fake: Tensor, images: int = VENDI_IMAGES) -> float:
     exp of the entropy of the eigenvalues of the cosine similarity matrix over n: 1 if all are equal, n if all are
     orthogonal. It grows with n, so only values from equally many images compare; fewer than ``images`` are all used.
     """
+    if images < 1:
+        raise UserError(f"Vendi score of {images} images; it needs one or more")
     check_set("Vendi score", "fake", fake, at_least=1)
     directions = _directions(fake[:images])
-    eigenvalues = torch.linalg.eigvalsh(directions @ directions.T / len(directions)).clamp(min=0)
+    shares = gram_spectrum(directions.cpu().numpy()).clip(0) / len(directions)
     # Rounding leaves eigenvalues of about 1e-17 where there are none; x log x takes them to nothing.
-    return float(torch.special.entr(eigenvalues).sum().exp())
+    return float(np.exp(special.entr(shares).sum()))
 
 
 def intra_cluster(fake: Tensor, shots: Tensor, members: int = CLUSTER_MEMBERS) -> tuple[float, int]:
@@ -63,7 +69,7 @@ def _over_clusters(nearest: Tensor, spread: Callable[[Tensor], float], members: 
 
 def _directions(features: Tensor) -> Tensor:
     """Unit vectors in float64. Vectors of zeros have a direction of their own, in a dimension that is added."""
-    features = features.double()
+    features = features.detach().double()
     largest = features.abs().amax(1, keepdim=True)
     features = features / largest.where(largest > 0, 1.0)  # whose squares neither vanish nor overflow
     zeros = largest == 0

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import ClassVar, Protocol
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import UserError
@@ -24,7 +25,8 @@ class FeatureExtractor(ABC):
     dimension: int
     resize: str
     """How images are brought to the network's input size, for captions: ``bicubic to 64 px``."""
-    batch: ClassVar[int] = 64
+    batch: ClassVar[int] = 32
+    """Images a pass."""
 
     def __init__(self, device: torch.device | str = "cpu"):
         self.device = torch.device(device)
@@ -40,14 +42,22 @@ class FeatureExtractor(ABC):
 
     def __call__(self, images: Tensor) -> Tensor:
         """All features of ``images``, in batches. Raises ``UserError`` if they are not uint8 N x 3 x R x R."""
+        if not isinstance(images, Tensor):
+            raise UserError(f"{self.name} takes a tensor of uint8 images, got {type(images).__name__}")
         if images.dtype != torch.uint8 or images.dim() != 4 or images.shape[1] != 3 or len(images) == 0:
             raise UserError(
                 f"{self.name} takes uint8 images, N x 3 x R x R with N > 0; "
                 f"got {images.dtype} of shape {list(images.shape)}"
             )
         with torch.inference_mode(), full_precision(self.device):
-            parts = [self.features(batch.to(self.device)).float() for batch in images.split(self.batch)]
+            parts = [self._padded(batch.to(self.device)) for batch in images.split(self.batch)]
         return torch.cat(parts).clone()
+
+    def _padded(self, images: Tensor) -> Tensor:
+        """Features of a batch that is filled up: kernels round otherwise for other sizes, and equal images must have
+        equal features, in whichever set they are."""
+        filled = F.pad(images, (0, 0, 0, 0, 0, 0, 0, self.batch - len(images)))
+        return self.features(filled)[: len(images)].float()
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:

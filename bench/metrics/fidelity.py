@@ -88,8 +88,6 @@ DINOV2_CODE = "facebookresearch_dinov2_main"
 class FidelityExtractor(FeatureExtractor):
     """A feature extractor of torch-fidelity, with its own preprocessing (TensorFlow-1 bilinear resize)."""
 
-    batch = 32
-
     def __init__(self, name: str, weights: Path | None = None, device: torch.device | str = "cpu"):
         super().__init__(device)
         origin = ORIGINS[name]

@@ -27,7 +27,7 @@ class Kernel:
 def fit_kernel(features: Tensor, side: str = "real") -> Kernel:
     """Of features n x d with n >= 2 (a reference's is made once)."""
     check_set("KID", side, features, at_least=2)
-    features = features.double()
+    features = features.detach().double()
     within = kernel(features, features)
     return Kernel(features, within.sum(1) - within.diagonal())
 
@@ -87,7 +87,7 @@ def kernel_distance_of_subsets(
         raise UserError(f"KID on subsets needs a subset or more of at least 2 images, not {subsets} of {size}")
     check_features("KID on subsets", real, fake, at_least=size)
     # One full kernel and a selection matrix per side replace `subsets` small kernels.
-    real, fake = real.double(), fake.double()
+    real, fake = real.detach().double(), fake.detach().double()
     rng = np.random.RandomState(seed)
     chosen_fake, chosen_real = [torch.zeros(subsets, len(x), dtype=torch.float64) for x in (fake, real)]
     for row in range(subsets):

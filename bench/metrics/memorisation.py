@@ -37,7 +37,7 @@ def _nearest(x: Tensor, y: Tensor, count: int) -> tuple[Tensor, Tensor]:
     Copies are the point, so that equal vectors must be at distance 0: the fast distances, which for them are off by
     1e-6 even in float64, only choose; those of the chosen are then taken from the differences.
     """
-    x, y = x.double(), y.double()
+    x, y = x.detach().double(), y.detach().double()
     chosen = torch.cdist(x, y).topk(count, largest=False).indices
     distances, order = (x[:, None] - y[chosen]).norm(dim=2).sort(dim=1)
     check_value("distances to the shots", float(distances.max()))

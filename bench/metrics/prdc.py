@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..errors import UserError
 from .checks import check_features, check_set, check_value
 
 PRECISION_NEIGHBOURS = 3
@@ -25,6 +26,8 @@ class Balls:
 
 def fit_balls(features: Tensor, side: str = "real", neighbours: tuple[int, ...] = BOTH) -> Balls:
     """Of features n x d with more images than neighbours (a reference's are made once)."""
+    if min(neighbours) < 1:
+        raise UserError(f"precision, recall, density and coverage need a neighbour or more, not {min(neighbours)}")
     check_set("precision, recall, density and coverage", side, features, at_least=max(neighbours) + 1)
     distances = _distances(features, features)
     # The nearest neighbour of an image is the image itself, hence k + 1.
@@ -35,7 +38,7 @@ def fit_balls(features: Tensor, side: str = "real", neighbours: tuple[int, ...] 
 
 def precision_recall(real: Tensor, fake: Tensor, neighbours: int = PRECISION_NEIGHBOURS) -> tuple[float, float]:
     """Share of fakes inside a real ball, and share of reals inside a fake ball; more than k images a side."""
-    check_features("precision and recall", real, fake, at_least=neighbours + 1)
+    check_features("precision and recall", real, fake, at_least=max(neighbours, 0) + 1)
     found = compare(fit_balls(real, "real", (neighbours,)), fit_balls(fake, "fake", (neighbours,)), neighbours, None)
     return found["precision"], found["recall"]
 
@@ -71,4 +74,4 @@ def compare(
 def _distances(x: Tensor, y: Tensor) -> Tensor:
     """Of all pairs, in the wider of both precisions, float32 at least."""
     precision = torch.promote_types(torch.promote_types(x.dtype, y.dtype), torch.float32)
-    return torch.cdist(x.to(precision), y.to(precision))
+    return torch.cdist(x.detach().to(precision), y.detach().to(precision))

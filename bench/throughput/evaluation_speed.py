@@ -23,6 +23,8 @@ from ..registries import extractors
 
 SETTLE = 0.5
 """Seconds before each turn: the other side's threads go on spinning for a while when their work is done."""
+TURN = 0.5
+"""Seconds that a turn lasts at least: what is quicker is called again, or the processor's waking up would be timed."""
 
 
 @dataclass(frozen=True)
@@ -121,9 +123,15 @@ def _in_turns(
         for _ in range(rounds):
             for each, taken in zip((ours, theirs), seconds, strict=True):
                 time.sleep(SETTLE)
-                started = clock()
-                each()
-                taken.append(clock() - started)
+                taken.append(_seconds_per_call(each, clock))
     finally:
         torch.set_num_threads(before)
     return Comparison(task, median(seconds[0]), median(seconds[1]))
+
+
+def _seconds_per_call(call: Callable[[], object], clock: Callable[[], float]) -> float:
+    started, calls = clock(), 0
+    while calls == 0 or clock() - started < TURN:
+        call()
+        calls += 1
+    return (clock() - started) / calls

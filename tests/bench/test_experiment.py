@@ -7,8 +7,9 @@ import pytest
 import torch
 from finished import a_cell
 from graftbench.bench import experiment
+from graftbench.bench.errors import Diverged
 from graftbench.bench.experiment import Interrupted, run_cell
-from graftbench.bench.train import Diverged
+from graftbench.strategies.base import to_float, to_uint8
 from graftbench.strategies.scratch import Scratch
 
 CELL = a_cell(shots=8, kimg=32 / 1000, fakes=8, reals=16, points=2)
@@ -77,6 +78,21 @@ def test_weights_that_are_no_numbers_are_not_measured(tmp_path, monkeypatch):
     with pytest.raises(Diverged, match="a weight of the generator is not finite at step 4"):
         run(tmp_path / "cell")
     assert len((tmp_path / "cell/curve.jsonl").read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_images_that_are_no_numbers_are_not_measured(tmp_path, monkeypatch, value):
+    """Of finite weights; they would pass for black ones."""
+    sample, taken = Scratch.sample, []
+
+    def spoils(strategy, count, rng):
+        taken.append(count)
+        return to_uint8(to_float(sample(strategy, count, rng)) * (value if len(taken) > 1 else 1))
+
+    monkeypatch.setattr(Scratch, "sample", spoils)
+    with pytest.raises(Diverged, match="a generated image holds NaN or infinity"):
+        run(tmp_path / "cell")
+    assert len((tmp_path / "cell/curve.jsonl").read_text().splitlines()) == 1
 
 
 def test_more_points_than_steps_repeat_the_last_losses(tmp_path):

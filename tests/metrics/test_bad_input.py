@@ -1,6 +1,7 @@
 """Every metric on features answers bad input with one clear line, or with a value that its docstring states."""
 
 import math
+import warnings
 
 import pytest
 import torch
@@ -62,14 +63,35 @@ def test_features_of_any_precision_are_taken_and_left_as_they_are(metric, kind):
         (GOOD.to(torch.int64), "torch.int64"),
         (GOOD > 0, "torch.bool"),
         (GOOD.to(torch.complex64), "torch.complex64"),
+        (GOOD.to(torch.float8_e4m3fn), "torch.float8_e4m3fn"),
+        (GOOD.to_sparse(), "torch.sparse_coo"),
     ],
-    ids=["array", "list", "whole numbers", "truth values", "complex numbers"],
+    ids=["array", "list", "whole numbers", "truth values", "complex numbers", "eight bits", "sparse"],
 )
 def test_features_that_are_no_tensor_of_floating_point_numbers(metric, bad, found):
     with pytest.raises(UserError, match=f"features must be a tensor of floating-point numbers, got .*{found}"):
         METRICS[metric](bad, GOOD)
     with pytest.raises(UserError, match=f"features must be a tensor of floating-point numbers, got .*{found}"):
         METRICS[metric](GOOD, bad)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_features_that_require_a_gradient_are_measured_like_others(metric):
+    moved = GOOD.flip(0) + 0.1
+    expected = METRICS[metric](GOOD, moved)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = METRICS[metric](GOOD.clone().requires_grad_(), moved.clone().requires_grad_())
+    assert found == expected or math.isnan(expected)
+
+
+@pytest.mark.parametrize("k", [0, -1])
+def test_no_neighbours(k):
+    for metric in (prdc.precision_recall, prdc.density_coverage):
+        with pytest.raises(UserError, match=f"need a neighbour or more, not {k}"):
+            metric(GOOD, GOOD, k)
+    with pytest.raises(UserError, match=f"Vendi score of {k} images; it needs one or more"):
+        diversity.vendi(GOOD, k)
 
 
 @pytest.mark.parametrize("metric", METRICS)

@@ -57,7 +57,14 @@ def test_features_are_float32_of_the_stated_dimension_and_do_not_depend_on_the_b
     features = extractor(x)
     assert features.shape == (len(x), extractor.dimension)
     assert features.dtype == torch.float32
-    torch.testing.assert_close(features[-3:], extractor(x[-3:]), rtol=1e-4, atol=1e-4)
+    assert torch.equal(features[-3:], extractor(x[-3:]))
+
+
+def test_equal_images_have_equal_features_whatever_set_they_are_in(extractor):
+    """Copies of shots are found by a distance of zero."""
+    alike = images(1).repeat(2 * extractor.batch + 1, 1, 1, 1)
+    for count in (1, 2, 7, extractor.batch, len(alike)):
+        assert torch.equal(extractor(alike[:count]), extractor(alike[:1]).repeat(count, 1))
 
 
 def test_autocast_around_the_call_changes_nothing(extractor):
@@ -77,6 +84,8 @@ def test_the_input_size_is_part_of_the_identity():
 def test_other_tensors_than_uint8_rgb_images_are_refused(extractor, wrong):
     with pytest.raises(UserError, match="takes uint8 images"):
         extractor(wrong)
+    with pytest.raises(UserError, match="takes a tensor of uint8 images, got ndarray"):
+        extractor(wrong.numpy())
 
 
 def test_weights_of_another_network_are_refused(tmp_path):

@@ -18,6 +18,7 @@ class Pixels(FeatureExtractor):
     """Pixels in [0, 1] as features: cheap, and what it sees is known."""
 
     name, dimension, resize, digest = "pixels", 48, "none", "pixels"
+    batch = 64
 
     def __init__(self):
         super().__init__()
