@@ -17,7 +17,7 @@ from ..strategies.adversarial import SAMPLING_BATCH
 from ..strategies.base import Strategy, to_uint8
 from .backbones import Generator, make_backbone
 from .cell import Cell
-from .errors import UserError
+from .errors import Diverged, UserError
 from .files import sha256_of, write_atomically, write_json
 from .model_card import model_card
 from .outcome import read_json
@@ -139,7 +139,10 @@ def _generator(cell: dict[str, Any], weights: Path) -> Generator:
 def _require_own_samples(model: Model, folder: Path) -> None:
     """Raise ``UserError`` unless the model makes the pictures that the cell stored."""
     cell = Cell(**model.spec["cell"])
-    images = model.sample(cell.fakes, seed_for("evaluation", cell.seed))[:SAMPLED]
+    try:
+        images = model.sample(cell.fakes, seed_for("evaluation", cell.seed))[:SAMPLED]
+    except Diverged as error:
+        raise UserError(f"{folder / WEIGHTS}: {error}; the file is damaged") from error
     with tempfile.TemporaryDirectory() as scratch:
         again = Path(scratch) / SAMPLES
         write_grid(again, images)
