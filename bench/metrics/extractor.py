@@ -44,7 +44,8 @@ class FeatureExtractor(ABC):
         """All features of ``images``, in batches. Raises ``UserError`` if they are not uint8 N x 3 x R x R."""
         if not isinstance(images, Tensor):
             raise UserError(f"{self.name} takes a tensor of uint8 images, got {type(images).__name__}")
-        if images.dtype != torch.uint8 or images.dim() != 4 or images.shape[1] != 3 or len(images) == 0:
+        shape = images.shape
+        if images.dtype != torch.uint8 or len(shape) != 4 or shape[1] != 3 or shape[2] != shape[3] or shape[0] == 0:
             raise UserError(
                 f"{self.name} takes uint8 images, N x 3 x R x R with N > 0; "
                 f"got {images.dtype} of shape {list(images.shape)}"

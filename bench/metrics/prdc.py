@@ -30,8 +30,9 @@ def fit_balls(features: Tensor, side: str = "real", neighbours: tuple[int, ...] 
         raise UserError(f"precision, recall, density and coverage need a neighbour or more, not {min(neighbours)}")
     check_set("precision, recall, density and coverage", side, features, at_least=max(neighbours) + 1)
     distances = _distances(features, features)
-    # The nearest neighbour of an image is the image itself, hence k + 1.
-    radii = {k: distances.kthvalue(k + 1).values for k in neighbours}
+    # The nearest neighbour of an image is the image itself, at index 0.
+    nearest = distances.topk(max(neighbours) + 1, largest=False).values
+    radii = {k: nearest[:, k].contiguous() for k in neighbours}
     check_value("precision, recall, density and coverage", float(torch.stack(list(radii.values())).max()))
     return Balls(features, radii)
 
