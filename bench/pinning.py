@@ -10,7 +10,8 @@ def pinned(threads: int) -> dict[str, str]:
     Spinning OpenMP threads made small layers up to 66 times slower under contention.
     """
     count = str(threads)
-    return {"OMP_NUM_THREADS": count, "MKL_NUM_THREADS": count, "OMP_WAIT_POLICY": "passive"}
+    counts = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), count)
+    return counts | {"OMP_WAIT_POLICY": "passive"}
 
 
 def restart_pinned(threads: int) -> None:

@@ -92,6 +92,7 @@ def evaluation_speed(
     import torch
 
     from ...datasets import open_domain
+    from ...strategies.adversarial import SAMPLING_BATCH
     from ...strategies.base import to_uint8
     from ..matrix_file import load_matrix
     from ..planning import source_spec
@@ -103,8 +104,9 @@ def evaluation_speed(
     generator = load_source(source).make_generator().eval()
 
     def generate(count: int) -> torch.Tensor:
+        latents = torch.randn(count, generator.latent_dim)
         with torch.no_grad():
-            return to_uint8(generator(torch.randn(count, generator.latent_dim)))
+            return torch.cat([to_uint8(generator(part)) for part in latents.split(SAMPLING_BATCH)])
 
     images = open_domain("toycats").images("reference", 32, list(range(2 * reals)))
     found = [compare_fid(fakes, n, threads=threads) for n in (10, 100, 500, 1000, 3000)]

@@ -33,10 +33,11 @@ def started(tmp_path, **environment) -> tuple[int, dict]:
 
 
 def test_a_command_starts_again_with_its_threads_pinned(tmp_path):
-    starts, environment = started(tmp_path, OMP_NUM_THREADS="7")
+    starts, environment = started(tmp_path, OMP_NUM_THREADS="7", OPENBLAS_NUM_THREADS="7")
     assert starts == 2
     assert environment.items() >= pinned(2).items()
-    assert environment["OMP_NUM_THREADS"] == "2" and environment["OMP_WAIT_POLICY"] == "passive"
+    assert environment["OMP_NUM_THREADS"] == environment["OPENBLAS_NUM_THREADS"] == "2"
+    assert environment["OMP_WAIT_POLICY"] == "passive"
 
 
 def test_and_only_once(tmp_path):

@@ -52,6 +52,13 @@ def test_the_fused_trunk_computes_what_the_network_computes(timm_efficientnet, e
     torch.testing.assert_close(extractor.network(x), expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("size", [8, 32, 64, 100, 128])
+def test_images_are_resized_as_torch_does_it(extractor, size):
+    small = images(3, size)
+    expected = F.interpolate(small / 127.5 - 1, (64, 64), mode="bicubic", antialias=size != 64)
+    torch.testing.assert_close(extractor.prepare(small), expected, rtol=0, atol=1e-6)
+
+
 def test_features_are_float32_of_the_stated_dimension_and_do_not_depend_on_the_batch(extractor):
     x = images(extractor.batch + 3)
     features = extractor(x)
@@ -80,7 +87,15 @@ def test_the_input_size_is_part_of_the_identity():
     assert small.resize == "bicubic to 64 px"
 
 
-@pytest.mark.parametrize("wrong", [torch.zeros(2, 3, 8, 8), torch.zeros(2, 1, 8, 8).byte(), torch.zeros(0, 3, 8, 8)])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        torch.zeros(2, 3, 8, 8),
+        torch.zeros(2, 1, 8, 8).byte(),
+        torch.zeros(0, 3, 8, 8),
+        torch.zeros(2, 3, 8, 6).byte(),
+    ],
+)
 def test_other_tensors_than_uint8_rgb_images_are_refused(extractor, wrong):
     with pytest.raises(UserError, match="takes uint8 images"):
         extractor(wrong)
