@@ -79,7 +79,7 @@ def throughput(
 @app.command("evaluation-speed")
 def evaluation_speed(
     fakes: Annotated[int, typer.Option(min=100)] = 500,
-    reals: Annotated[int, typer.Option(min=100)] = 1000,
+    reals: Annotated[int, typer.Option(min=100, max=2500, help="as many again serve as validation")] = 1000,
     threads: Annotated[int, typer.Option(min=1, help="one is timed by the processor, more by the wall clock")] = 1,
 ):
     """Compare the speed of an evaluation with torch-fidelity's, in turns in one process.
