@@ -89,25 +89,16 @@ def evaluation_speed(
     from ..pinning import restart_pinned
 
     restart_pinned(threads)
-    import torch
-
     from ...datasets import open_domain
-    from ...strategies.adversarial import SAMPLING_BATCH
-    from ...strategies.base import to_uint8
+    from ..export import Model
     from ..matrix_file import load_matrix
     from ..planning import source_spec
     from ..source import SHIPPED, load_source
     from ..throughput.evaluation_speed import compare_extraction, compare_fid, compare_point
 
     matrix = load_matrix("cpu")
-    source = SHIPPED / source_spec(matrix, matrix.source_of(matrix.targets[0]), "gan").name
-    generator = load_source(source).make_generator().eval()
-
-    def generate(count: int) -> torch.Tensor:
-        latents = torch.randn(count, generator.latent_dim)
-        with torch.no_grad():
-            return torch.cat([to_uint8(generator(part)) for part in latents.split(SAMPLING_BATCH)])
-
+    spec = source_spec(matrix, matrix.source_of(matrix.targets[0]), "gan")
+    generate = Model({}, load_source(SHIPPED / spec.name).make_generator().eval()).sample
     images = open_domain("toycats").images("reference", 32, list(range(2 * reals)))
     found = [compare_fid(fakes, n, threads=threads) for n in (10, 100, 500, 1000, 3000)]
     found.append(compare_extraction(images[:fakes], threads=threads))
