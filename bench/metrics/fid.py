@@ -10,9 +10,9 @@ error is measured, from one in float64, both through the eigenvalues of the smal
 first whose error is known to be below ``TOLERANCE`` of the distance is taken, so that near sets get the exact one.
 `graftbench evaluation-speed` compares the time with torch-fidelity's form, which is the less accurate one.
 
-All of it runs on the processor through scipy's BLAS, which has products that leave out the zeros of a triangle. Nothing
-between its calls goes through torch's or numpy's own: each library's threads go on spinning for a while after a call,
-and on all cores they slow the next library's call down twofold.
+All of it but a reference's one factorisation runs on the processor through scipy's BLAS, which has products that leave
+out the zeros of a triangle. Nothing between its calls goes through torch's or numpy's own: each library's threads go on
+spinning for a while after a call, and on all cores they slow the next library's call down twofold.
 """
 
 import math

@@ -9,13 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-import torchvision
 from torch import Tensor
 
 from ..errors import UserError
 from ..numerics import full_precision
 from .extractor import read_weights
-from .fidelity import find_weights
+from .weights import find_weights
 
 SLICES = ((0, 4), (4, 9), (9, 16), (16, 23), (23, 30))
 """Parts of VGG-16's convolutions; each ends with a layer that is compared."""
@@ -34,6 +33,8 @@ class Lpips:
     """
 
     def __init__(self, device: torch.device | str = "cpu", vgg: Path | None = None, lpips: Path | None = None):
+        import torchvision  # as slow to import as torch itself, and without the weights it is not needed
+
         self.device = torch.device(device)
         network = torchvision.models.vgg16(weights=None, init_weights=False)
         self.weights = find_weights("vgg16", vgg), find_weights("lpips", lpips)

@@ -2,6 +2,7 @@
 
 from ..errors import UserError
 from ..registries import extractors
+from .weights import ORIGINS, find_weights
 
 
 def obstacles() -> dict[str, str]:
@@ -19,8 +20,6 @@ def require_usable(name: str) -> None:
 
         packaged_weights()
         return
-    from .fidelity import ORIGINS, find_weights
-
     if name in ORIGINS:
         find_weights(name)
     else:

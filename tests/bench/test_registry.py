@@ -33,6 +33,16 @@ def test_listing_names_imports_no_torch():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_a_cell_that_needs_no_other_weights_imports_no_torchvision():
+    """Which takes as long as torch itself, at the start of each run."""
+    code = (
+        "import sys, graftbench.bench.experiment\n"
+        "import graftbench.bench.metrics.efficientnet\n"
+        "assert not {'torchvision', 'torch_fidelity', 'timm'} & sys.modules.keys()"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_an_entry_has_summary_citation_and_place():
     entry = strategies().entry("frozen-d")
     assert entry.summary.startswith("Fine-tuning with the discriminator's blocks frozen")

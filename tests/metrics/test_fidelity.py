@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch_fidelity
 from graftbench.bench.errors import UserError
-from graftbench.bench.metrics import fidelity
+from graftbench.bench.metrics import weights
 from graftbench.bench.registries import extractors
 from torch_fidelity import metric_fid, metric_kid, metric_prc
 
@@ -20,25 +20,25 @@ def no_weights(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.parametrize("name", fidelity.ORIGINS)
+@pytest.mark.parametrize("name", weights.ORIGINS)
 def test_missing_weights_are_named_with_where_to_get_them_and_where_to_put_them(name, no_weights):
     with pytest.raises(UserError) as raised:
         extractors.get(name)(name)
     message = str(raised.value)
     assert name in message
-    assert fidelity.ORIGINS[name].url in message
+    assert weights.ORIGINS[name].url in message
     assert str(no_weights / "hub" / "checkpoints") in message
     assert "\n" not in message
 
 
 def test_weights_are_found_in_the_named_folder_before_torchs_cache(no_weights, monkeypatch):
-    file = fidelity.ORIGINS["vgg16"].file
+    file = weights.ORIGINS["vgg16"].file
     for folder in ("hub/checkpoints", "own"):
         (no_weights / folder).mkdir(parents=True)
         (no_weights / folder / file).touch()
-    assert fidelity.find_weights("vgg16") == no_weights / "hub/checkpoints" / file
+    assert weights.find_weights("vgg16") == no_weights / "hub/checkpoints" / file
     monkeypatch.setenv("GRAFTBENCH_WEIGHTS", str(no_weights / "own"))
-    assert fidelity.find_weights("vgg16") == no_weights / "own" / file
+    assert weights.find_weights("vgg16") == no_weights / "own" / file
 
 
 def test_a_weights_file_that_would_run_code_is_refused_and_does_not_run(tmp_path):
@@ -70,7 +70,7 @@ def test_every_extractor_of_ours_is_one_of_torch_fidelitys():
         "clip": torch_fidelity.FeatureExtractorCLIP,
         "dinov2": torch_fidelity.FeatureExtractorDinoV2,
     }
-    for name, origin in fidelity.ORIGINS.items():
+    for name, origin in weights.ORIGINS.items():
         maker = makers[name.partition("-")[0]]
         assert origin.layer in maker.get_provided_features_list()
         assert "feature_extractor_weights_path" in inspect.signature(maker).parameters

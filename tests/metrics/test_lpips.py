@@ -5,7 +5,7 @@ import torch
 import torch_fidelity
 import torchvision
 from graftbench.bench.errors import UserError
-from graftbench.bench.metrics import fidelity
+from graftbench.bench.metrics import weights
 from graftbench.bench.metrics.diversity import intra_lpips
 from graftbench.bench.metrics.evaluator import Evaluator
 from graftbench.bench.metrics.lpips import Lpips, find_lpips, lpips_obstacle
@@ -21,9 +21,9 @@ def hub(tmp_path_factory):
     (folder / "checkpoints").mkdir()
     torch.manual_seed(0)
     network = torchvision.models.vgg16(weights=None, init_weights=False)
-    torch.save(network.state_dict(), folder / "checkpoints" / fidelity.ORIGINS["vgg16"].file)
+    torch.save(network.state_dict(), folder / "checkpoints" / weights.ORIGINS["vgg16"].file)
     layers = {f"lin{i}.model.1.weight": torch.rand(1, c, 1, 1) for i, c in enumerate((64, 128, 256, 512, 512))}
-    torch.save(layers, folder / "checkpoints" / fidelity.LPIPS.file)
+    torch.save(layers, folder / "checkpoints" / weights.LPIPS.file)
     return folder
 
 
@@ -82,7 +82,7 @@ def test_the_column_is_there_with_the_weights_and_changes_no_other(present):
 
 def test_without_the_weights_the_column_is_not_there_and_it_is_said_why(absent):
     assert find_lpips() is None
-    assert fidelity.ORIGINS["vgg16"].url in lpips_obstacle()
+    assert weights.ORIGINS["vgg16"].url in lpips_obstacle()
 
 
 def test_another_file_in_the_place_of_the_weights_is_refused_in_one_line(present, tmp_path):
