@@ -1,5 +1,6 @@
 """What tests of whole runs share: a cache of their own, tiny matrices, and the command line as a user calls it."""
 
+import json
 import os
 import signal
 import subprocess
@@ -26,6 +27,11 @@ TINY = {
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items):
+    """The longest first, ``slow(minutes=…)``: begun last, one of them would leave a core without work."""
+    items.sort(key=lambda item: -sum(mark.kwargs.get("minutes", 0) for mark in item.iter_markers("slow")))
+
+
 @pytest.fixture(autouse=True)
 def same_draws():
     """Whatever ran before, on whichever worker: a rare draw must fail each time or never."""
@@ -38,19 +44,45 @@ def cache(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("cache")
 
 
+class Commands:
+    """Command lines in processes that ``forked.py`` makes: ``commands.run("list", folder=…, environment={…})``."""
+
+    def __init__(self, folder: Path):
+        self.output = [folder / "stdout", folder / "stderr"]
+        server = Path(__file__).with_name("forked.py")
+        self.server = subprocess.Popen(
+            [sys.executable, server], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+        )
+
+    def run(self, *arguments: str | Path, folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess:
+        assert self.server.stdin is not None and self.server.stdout is not None
+        call = {
+            "arguments": list(map(str, arguments)),
+            "folder": str(folder),
+            "environment": {**os.environ, **environment},
+            "stdout": str(self.output[0]),
+            "stderr": str(self.output[1]),
+        }
+        print(json.dumps(call), file=self.server.stdin, flush=True)
+        code = int(self.server.stdout.readline())
+        return subprocess.CompletedProcess(call["arguments"], code, *(path.read_text() for path in self.output))
+
+
+@pytest.fixture(scope="session")
+def commands(tmp_path_factory):
+    """What starts the command lines of this test session."""
+    made = Commands(tmp_path_factory.mktemp("commands"))
+    yield made
+    os.killpg(made.server.pid, signal.SIGKILL)
+    made.server.communicate()
+
+
 @pytest.fixture
-def graftbench(cache, tmp_path):
+def graftbench(commands, cache, tmp_path):
     """Call the command line in its own process, in an empty folder: ``graftbench("run", "tiny.yaml").returncode``."""
 
     def call(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess:
-        return subprocess.run(
-            [sys.executable, "-m", "graftbench", *map(str, arguments)],
-            cwd=tmp_path,
-            env={**os.environ, "GRAFTBENCH_CACHE": str(cache), **environment},
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
+        return commands.run(*arguments, folder=tmp_path, environment={"GRAFTBENCH_CACHE": str(cache), **environment})
 
     return call
 
@@ -68,18 +100,12 @@ def matrix_file(tmp_path):
 
 
 @pytest.fixture(scope="session")
-def finished_run(tmp_path_factory, cache) -> Path:
+def finished_run(tmp_path_factory, commands, cache) -> Path:
     """The store of a run with one finished cell, trained from scratch. Copy it before you change anything."""
     folder = tmp_path_factory.mktemp("run")
     (folder / "tiny.yaml").write_text(yaml.safe_dump({**TINY, "evaluation": {"points": 1, "fakes": 24, "reals": 32}}))
-    done = subprocess.run(
-        [sys.executable, "-m", "graftbench", "run", "tiny.yaml", "--store", "store", "--no-report"],
-        cwd=folder,
-        env={**os.environ, "GRAFTBENCH_CACHE": str(cache)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    command = ("run", "tiny.yaml", "--store", "store", "--no-report")
+    done = commands.run(*command, folder=folder, environment={"GRAFTBENCH_CACHE": str(cache)})
     assert done.returncode == 0, done.stdout + done.stderr
     return folder / "store"
 

@@ -1,7 +1,6 @@
 """A finished cell's generator leaves the store as a folder that loads in a fresh process."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -17,18 +16,12 @@ from graftbench.bench.store import Store
 
 
 @pytest.fixture(scope="module")
-def exported(finished_run, tmp_path_factory, cache) -> tuple[Path, Path, subprocess.CompletedProcess]:
+def exported(finished_run, tmp_path_factory, commands) -> tuple[Path, Path, subprocess.CompletedProcess]:
     """A store with one finished cell, the folder that it was exported to, and what the command said."""
     folder = tmp_path_factory.mktemp("export")
     key = next((finished_run / "cells").iterdir()).name
-    done = graftbench(folder, cache, "export", str(finished_run), key[:6], "model")
+    done = commands.run("export", finished_run, key[:6], "model", folder=folder, environment={})
     return finished_run, folder / "model", done
-
-
-def graftbench(folder: Path, cache: Path, *arguments: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "graftbench", *arguments]
-    environment = {**os.environ, "GRAFTBENCH_CACHE": str(cache)}
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
 
 
 def test_the_folder_holds_weights_spec_samples_and_a_card(exported):
@@ -71,7 +64,7 @@ def test_damaged_weights_are_refused(exported, tmp_path):
         graftbench.load(damaged)
 
 
-def test_weights_that_do_not_make_the_cells_samples_are_not_exported(exported, tmp_path, cache):
+def test_weights_that_do_not_make_the_cells_samples_are_not_exported(exported, graftbench, tmp_path):
     from safetensors.torch import load_file, save_file
 
     store = shutil.copytree(exported[0], tmp_path / "store")
@@ -82,21 +75,21 @@ def test_weights_that_do_not_make_the_cells_samples_are_not_exported(exported, t
         ({name: -tensor for name, tensor in whole.items()}, "a generated image holds NaN or infinity; the file is"),
     ):
         save_file({name: tensor.contiguous() for name, tensor in wrong.items()}, weights)
-        done = graftbench(tmp_path, cache, "export", "store", weights.parent.name, "model")
+        done = graftbench("export", "store", weights.parent.name, "model")
         assert done.returncode == 2 and said in done.stderr
     assert not (tmp_path / "model").exists() and [path.name for path in tmp_path.iterdir()] == ["store"]
 
 
-def test_a_folder_that_holds_something_and_an_unknown_cell_are_refused(exported, tmp_path, cache):
+def test_a_folder_that_holds_something_and_an_unknown_cell_are_refused(exported, graftbench, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/thesis.txt").write_text("precious")
     key = next((exported[0] / "cells").iterdir()).name
-    done = graftbench(tmp_path, cache, "export", str(exported[0]), key, "mine")
+    done = graftbench("export", exported[0], key, "mine")
     assert done.returncode == 2 and "holds something already" in done.stderr
     assert (tmp_path / "mine/thesis.txt").read_text() == "precious"
-    done = graftbench(tmp_path, cache, "export", str(exported[0]), key, "mine/thesis.txt")
+    done = graftbench("export", exported[0], key, "mine/thesis.txt")
     assert done.returncode == 2 and "holds something already" in done.stderr
-    done = graftbench(tmp_path, cache, "export", str(exported[0]), "zz", "model")
+    done = graftbench("export", exported[0], "zz", "model")
     assert done.returncode == 2 and "no cell has this key" in done.stderr
 
 

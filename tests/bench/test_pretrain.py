@@ -2,17 +2,19 @@
 
 import dataclasses
 import json
+import subprocess
 from concurrent.futures import ThreadPoolExecutor, wait
 
 import filelock
 import graftbench.bench.pretrain
 import pytest
 import torch
+from graftbench.bench.cli import main
 from graftbench.bench.cli.pretraining import train_missing
 from graftbench.bench.errors import UserError
 from graftbench.bench.metrics.evaluator import Evaluator
 from graftbench.bench.pretrain import FAKES, REALS, pretrain
-from graftbench.bench.registries import extractors
+from graftbench.bench.registries import domains, extractors
 from graftbench.bench.seeds import seed_for
 from graftbench.bench.source import CURVE, SHIPPED, SPEC, WEIGHTS, SourceSpec, find_source, load_source, save_source
 from graftbench.datasets import evaluation_images, open_domain
@@ -71,9 +73,10 @@ def test_a_damaged_spec_is_one_line(tmp_path, spec, says):
         load_source(tmp_path)
 
 
-@pytest.mark.slow
-def test_a_short_pretraining_sets_out_as_the_shipped_curve_does(tmp_path):
+@pytest.mark.slow(minutes=4)
+def test_a_short_pretraining_sets_out_as_the_shipped_curve_does(tmp_path, monkeypatch):
     """Nothing depends on the budget but its end, so a tenth of it ends where the shipped curve has its first point."""
+    monkeypatch.setattr(graftbench.bench.pretrain, "POINTS", 1)
     start, first = learning_curve(find_source(QUICK))[:2]
     tenth = dataclasses.replace(QUICK, kimg=QUICK.kimg / 10)
     curve = pretrain(tenth, tmp_path, torch.device("cpu"), EXTRACTOR)
@@ -83,33 +86,56 @@ def test_a_short_pretraining_sets_out_as_the_shipped_curve_does(tmp_path):
     assert load_source(tmp_path).spec["augment"] == "translation"
 
 
-def test_settings_of_the_optimiser_make_another_source(graftbench, tmp_path):
-    command = ["pretrain", "toyfaces", "--kimg", "0.016", "--batch", "16", "--width", "4", "--out", "source"]
-    assert graftbench(*command, "--optimisation", "r1_gamma=0.5", "--optimisation", "betas=[0.5, 0.9]").returncode == 0
+@pytest.fixture
+def few_images(monkeypatch):
+    """Curves measured on few images, which is quick."""
+    for name in ("FAKES", "REALS"):
+        monkeypatch.setattr(graftbench.bench.pretrain, name, 32)
+
+
+@pytest.fixture
+def pretraining(few_images, cache, tmp_path, monkeypatch, capfd):
+    """Call ``graftbench pretrain`` in this process, in an empty folder, with few images."""
+    monkeypatch.setenv("GRAFTBENCH_CACHE", str(cache))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(domains, "_entries", dict(domains.entries()))
+
+    def call(*arguments: str) -> subprocess.CompletedProcess:
+        monkeypatch.setattr("sys.argv", ["graftbench", "pretrain", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return subprocess.CompletedProcess(arguments, int(ended.value.code or 0), *capfd.readouterr())
+
+    return call
+
+
+def test_settings_of_the_optimiser_make_another_source(pretraining, tmp_path):
+    command = ["toyfaces", "--kimg", "0.016", "--batch", "16", "--width", "4", "--out", "source"]
+    assert pretraining(*command, "--optimisation", "r1_gamma=0.5", "--optimisation", "betas=[0.5, 0.9]").returncode == 0
     assert json.loads((tmp_path / "source" / "spec.json").read_text())["optimisation"] == {
         "betas": [0.5, 0.9],
         "r1_gamma": 0.5,
     }
-    refused = graftbench(*command)
+    refused = pretraining(*command)
     assert refused.returncode == 2 and "with another optimisation" in refused.stderr
     assert SourceSpec(**{**vars(QUICK), "optimisation": {"r1_gamma": 0.5}}).name != QUICK.name
 
 
-def test_an_augmentation_makes_another_source_and_is_for_a_gan(graftbench, tmp_path):
-    command = ["pretrain", "toyfaces", "--kimg", "0.016", "--batch", "16", "--width", "4", "--augment", "translation"]
-    assert graftbench(*command, "--out", "moved").returncode == 0
+def test_an_augmentation_makes_another_source_and_is_for_a_gan(pretraining, tmp_path):
+    command = ["toyfaces", "--kimg", "0.016", "--batch", "16", "--width", "4", "--augment", "translation"]
+    assert pretraining(*command, "--out", "moved").returncode == 0
     assert json.loads((tmp_path / "moved" / "spec.json").read_text())["augment"] == "translation"
-    assert graftbench(*command[:-2], "--out", "as-is").returncode == 0
+    assert pretraining(*command[:-2], "--out", "as-is").returncode == 0
     assert "augment" not in json.loads((tmp_path / "as-is" / "spec.json").read_text())
     moved, as_is = (load_source(tmp_path / name).networks["discriminator"] for name in ("moved", "as-is"))
     assert any(not torch.equal(moved[name], as_is[name]) for name in moved)
-    refused = graftbench(*command[:-2], "--out", "moved")
+    refused = pretraining(*command[:-2], "--out", "moved")
     assert refused.returncode == 2 and "with another augment" in refused.stderr
-    vae = graftbench(*command, "--kind", "vae")
+    vae = pretraining(*command, "--kind", "vae")
     assert vae.returncode == 2 and "a VAE would learn the augmented images" in vae.stderr
-    rates = graftbench(*command[:-2], "--kind", "vae", "--optimisation", "lr_decay=0.1")
+    rates = pretraining(*command[:-2], "--kind", "vae", "--optimisation", "lr_decay=0.1")
     assert rates.returncode == 2 and "a VAE reads only ema_half_life_kimg" in rates.stderr
-    unknown = graftbench(*command[:-1], "translatoin")
+    unknown = pretraining(*command[:-1], "translatoin")
     assert unknown.returncode == 2 and "did you mean 'translation'" in unknown.stderr
 
 
@@ -123,64 +149,57 @@ def test_an_augmentation_makes_another_source_and_is_for_a_gan(graftbench, tmp_p
         ("r1_gamma=2024-13-45", "give NAME=VALUE"),
     ],
 )
-def test_a_setting_that_the_backbone_does_not_have_is_refused(graftbench, setting, says):
-    refused = graftbench("pretrain", "toyfaces", "--optimisation", setting)
+def test_a_setting_that_the_backbone_does_not_have_is_refused(pretraining, setting, says):
+    refused = pretraining("toyfaces", "--optimisation", setting)
     assert refused.returncode == 2 and says in refused.stderr and len(refused.stderr.splitlines()) <= 2
 
 
-def test_a_setting_said_twice_is_refused(graftbench):
-    refused = graftbench("pretrain", "toyfaces", "--optimisation", "r1_gamma=1", "--optimisation", "r1_gamma=2")
+def test_a_setting_said_twice_is_refused(pretraining):
+    refused = pretraining("toyfaces", "--optimisation", "r1_gamma=1", "--optimisation", "r1_gamma=2")
     assert refused.returncode == 2 and "--optimisation gives 'r1_gamma' twice" in refused.stderr
 
 
-def test_a_folder_that_cannot_be_written_is_one_line(graftbench):
-    refused = graftbench("pretrain", "toyfaces", "--kimg", "0.016", "--out", "/proc/source")
+def test_a_folder_that_cannot_be_written_is_one_line(pretraining):
+    refused = pretraining("toyfaces", "--kimg", "0.016", "--out", "/proc/source")
     assert refused.returncode == 2 and "/proc/source: no artefact can be written there" in refused.stderr
     assert "Traceback" not in refused.stderr
 
 
-def test_a_domain_of_ones_own_file_can_be_a_source(graftbench, tmp_path):
+def test_a_domain_of_ones_own_file_can_be_a_source(pretraining, tmp_path):
     (tmp_path / "mine.py").write_text(
         "from graftbench.datasets import register\n"
         "from graftbench.datasets.toys.domain import ToyFaces\n"
         '@register("own-faces")\n'
         'class OwnFaces(ToyFaces):\n    """Faces of my own."""\n'
     )
-    command = ["pretrain", "own-faces", "--kimg", "0.016", "--batch", "16", "--width", "4", "--out", "source"]
-    missing = graftbench(*command)
+    command = ["own-faces", "--kimg", "0.016", "--batch", "16", "--width", "4", "--out", "source"]
+    missing = pretraining(*command)
     assert missing.returncode == 2 and "own-faces" in missing.stderr
-    done = graftbench(*command, "--plugin", "mine.py")
+    done = pretraining(*command, "--plugin", "mine.py")
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "source" / "spec.json").read_text())["domain"] == "own-faces"
 
 
-def test_a_finished_source_is_not_trained_again_nor_overwritten(graftbench, tmp_path):
-    command = ["pretrain", "toyfaces", "--kimg", "0.016", "--batch", "16", "--width", "4", "--out", "source"]
-    assert graftbench(*command).returncode == 0
+def test_a_finished_source_is_not_trained_again_nor_overwritten(pretraining, tmp_path):
+    command = ["toyfaces", "--kimg", "0.016", "--batch", "16", "--width", "4", "--out", "source"]
+    assert pretraining(*command).returncode == 0
     assert [point["kimg"] for point in learning_curve(tmp_path / "source")] == [0, 0.016], "none measured twice"
     weights = (tmp_path / "source" / "source.safetensors").read_bytes()
-    again = graftbench(*command)
+    again = pretraining(*command)
     assert again.returncode == 0 and "nothing to do" in again.stdout
-    other = graftbench(*command, "--seed", "1")
+    other = pretraining(*command, "--seed", "1")
     assert other.returncode == 2 and "holds a source model with another seed" in other.stderr
     assert (tmp_path / "source" / "source.safetensors").read_bytes() == weights
     (tmp_path / "source" / "source.safetensors").write_bytes(weights[:-1])
-    damaged = graftbench(*command)
+    damaged = pretraining(*command)
     assert damaged.returncode == 2 and "missing or damaged; delete the folder" in damaged.stderr
 
 
-def test_a_training_that_diverges_is_one_line_that_says_what_to_change(graftbench):
+def test_a_training_that_diverges_is_one_line_that_says_what_to_change(pretraining):
     rates = ("--optimisation", "generator_lr=1e30", "--optimisation", "discriminator_lr=1e30")
-    ended = graftbench("pretrain", "toyfaces", "--kimg", "0.2", "--batch", "16", "--width", "4", *rates)
+    ended = pretraining("toyfaces", "--kimg", "0.2", "--batch", "16", "--width", "4", *rates)
     assert ended.returncode == 2 and "its training diverged" in ended.stderr and "lower generator_lr" in ended.stderr
     assert "Traceback" not in ended.stderr
-
-
-@pytest.fixture
-def few_images(monkeypatch):
-    """Curves measured on few images, which is quick."""
-    for name in ("FAKES", "REALS"):
-        monkeypatch.setattr(graftbench.bench.pretrain, name, 32)
 
 
 @pytest.mark.usefixtures("few_images")

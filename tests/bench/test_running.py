@@ -1,6 +1,8 @@
 """``graftbench run`` as a user meets it: what it stores, what it repeats, and how it answers mistakes."""
 
 import json
+import subprocess
+import sys
 import time
 
 import pandas as pd
@@ -240,7 +242,8 @@ def test_the_version_is_one_line(graftbench):
     assert done.returncode == 0 and done.stdout.startswith("graftbench ") and len(done.stdout.splitlines()) == 1
 
 
-def test_help_is_instant_and_imports_no_torch(graftbench):
-    started = time.monotonic()
-    assert graftbench("--help").returncode == 0
-    assert time.monotonic() - started < 1.5, "0.4 s on an idle machine"
+def test_help_imports_no_torch():
+    code = "import sys; from graftbench.bench.cli import app; app(['--help'], standalone_mode=False); "
+    code += "sys.exit('torch' in sys.modules)"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert shown.returncode == 0 and "pretrain" in shown.stdout

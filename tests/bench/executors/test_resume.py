@@ -102,7 +102,7 @@ def make_run(tmp_path, cache, matrix_file, monkeypatch):
     return make
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow(minutes=3))])
 @pytest.mark.timeout(1200)
 def test_a_run_killed_at_random_moments_ends_bit_identical(make_run, kills):
     alone, killed = make_run(kills)
