@@ -13,8 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from ..strategies.adversarial import SAMPLING_BATCH
-from ..strategies.base import Strategy, to_uint8
+from ..strategies.base import Strategy, generate
 from .backbones import Generator, make_backbone
 from .cell import Cell
 from .errors import Diverged, UserError
@@ -41,12 +40,11 @@ class Model:
     spec: dict[str, Any]
     generator: Generator
 
-    @torch.no_grad()
     def sample(self, count: int, seed: int = 0) -> Tensor:
         """``count`` images, uint8, count x 3 x R x R; equal seeds give equal images."""
         rng = torch.Generator().manual_seed(seed)
         latents = torch.randn(count, self.generator.latent_dim, generator=rng)
-        return torch.cat([to_uint8(self.generator(part)) for part in latents.split(SAMPLING_BATCH)])
+        return generate(self.generator, latents)
 
 
 def load(folder: str | Path) -> Model:

@@ -2,8 +2,8 @@
 
 from ..bench.registries import strategies
 from .adversarial import AdversarialStrategy
-from .base import Setup, Strategy, to_float, to_uint8, tunable
+from .base import Setup, Strategy, generate, to_float, to_uint8, tunable
 
 register = strategies.register
 
-__all__ = ["AdversarialStrategy", "Setup", "Strategy", "register", "to_float", "to_uint8", "tunable"]
+__all__ = ["AdversarialStrategy", "Setup", "Strategy", "generate", "register", "to_float", "to_uint8", "tunable"]

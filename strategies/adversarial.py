@@ -11,9 +11,8 @@ from torch import Tensor, nn
 from ..bench import parallel
 from ..bench.backbones.base import Generator
 from .averaging import MovingAverage
-from .base import Setup, Strategy, to_uint8
+from .base import Setup, Strategy, generate
 
-SAMPLING_BATCH = 250
 PATH_LENGTH_DECAY = 0.01
 PATH_LENGTH_BATCH_SHRINK = 2
 
@@ -187,10 +186,9 @@ class AdversarialStrategy(Strategy):
     def augment(self, images: Tensor) -> Tensor:
         return self.augmentation(images, self.rng)
 
-    @torch.no_grad()
     def sample(self, count: int, rng: torch.Generator) -> Tensor:
         latents = torch.randn(count, self.generator.latent_dim, generator=rng, device=self.setup.device)
-        return torch.cat([to_uint8(self.average.module(part)) for part in latents.split(SAMPLING_BATCH)])
+        return generate(self.average.module, latents)
 
     def trained(self) -> dict[str, list[nn.Parameter]]:
         return {

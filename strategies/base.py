@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from ..bench.backbones.base import AdversarialDefaults, Backbone, Generator
     from ..bench.source import Source
 
+SAMPLING_BATCH = 250
+"""Images that pass a generator together: a whole sample at once may not fit into memory."""
+
 
 @dataclass
 class Setup:
@@ -180,3 +183,9 @@ def to_uint8(images: Tensor) -> Tensor:
     if not images.isfinite().all():
         raise Diverged("a generated image holds NaN or infinity")
     return images.float().add(1).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
+
+
+@torch.no_grad()
+def generate(generator: nn.Module, latents: Tensor) -> Tensor:
+    """What ``generator`` makes of N latents, a few at a time: uint8 images, N x 3 x R x R. Raises ``Diverged``."""
+    return torch.cat([to_uint8(generator(part)) for part in latents.split(SAMPLING_BATCH)])

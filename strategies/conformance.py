@@ -16,7 +16,7 @@ from ..bench.backbones import Backbone
 from ..bench.errors import UserError
 from ..bench.numerics import numerical_settings
 from ..bench.source import load_exactly
-from .base import Setup, Strategy, to_uint8
+from .base import Setup, Strategy, generate
 from .movement import Movement
 from .tiny import CPU, tiny_batch, tiny_setup
 
@@ -186,8 +186,7 @@ def can_be_taken_away(trial: Trial) -> None:
         raise Nonconformance(f"{error}; define empty_generator") from error
     rng = torch.Generator(trial.device).manual_seed(0)
     latents = torch.randn(SAMPLES, generator.latent_dim, generator=rng, device=trial.device)
-    with torch.no_grad():
-        images = to_uint8(generator.to(trial.device).eval()(latents))
+    images = generate(generator.to(trial.device).eval(), latents)
     if (images.int() - sample(strategy).int()).abs().max() > 1:
         raise Nonconformance("sample makes other images than the generator alone from standard normal latents")
 

@@ -6,8 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from . import Setup, Strategy, register, to_uint8
-from .adversarial import SAMPLING_BATCH
+from . import Setup, Strategy, generate, register
 
 
 @register("source-only")
@@ -24,10 +23,9 @@ class SourceOnly(Strategy):
     def step(self, real: Tensor) -> dict[str, Tensor]:
         raise RuntimeError("source-only does not train")
 
-    @torch.no_grad()
     def sample(self, count: int, rng: torch.Generator) -> Tensor:
         latents = torch.randn(count, self.generator.latent_dim, generator=rng, device=self.setup.device)
-        return torch.cat([to_uint8(self.generator(part)) for part in latents.split(SAMPLING_BATCH)])
+        return generate(self.generator, latents)
 
     def trained(self) -> dict[str, list[nn.Parameter]]:
         return {}

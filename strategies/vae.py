@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..bench.backbones.base import Generator
-from . import Setup, Strategy, register, to_uint8, tunable
-from .adversarial import SAMPLING_BATCH
+from . import Setup, Strategy, generate, register, tunable
 from .averaging import MovingAverage
 
 FINEST_SCALE = 1 / 255
@@ -64,10 +63,9 @@ class VAE(Strategy):
         self.average.update(self.generator, self.setup.batch)
         return {"negative_elbo": (misfit + divergence).detach(), "kl": divergence.detach()}
 
-    @torch.no_grad()
     def sample(self, count: int, rng: torch.Generator) -> Tensor:
         latents = torch.randn(count, self.generator.latent_dim, generator=rng, device=self.setup.device)
-        return torch.cat([to_uint8(self.average.module(part)) for part in latents.split(SAMPLING_BATCH)])
+        return generate(self.average.module, latents)
 
     def trained(self) -> dict[str, list[nn.Parameter]]:
         return {"generator": list(self.generator.parameters()), "encoder": list(self.encoder.parameters())}

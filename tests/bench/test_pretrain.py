@@ -18,7 +18,7 @@ from graftbench.bench.registries import domains, extractors
 from graftbench.bench.seeds import seed_for
 from graftbench.bench.source import CURVE, SHIPPED, SPEC, WEIGHTS, SourceSpec, find_source, load_source, save_source
 from graftbench.datasets import evaluation_images, open_domain
-from graftbench.strategies import to_uint8
+from graftbench.strategies import generate
 
 EXTRACTOR = "efficientnet-lite0-64"
 KID = f"kid@{EXTRACTOR}"
@@ -43,8 +43,7 @@ def test_a_shipped_source_scores_what_its_curve_ends_with(folder):
     generator = source.make_generator().eval()
     rng = torch.Generator().manual_seed(seed_for("source", "evaluation", source.spec["seed"]))
     latents = torch.randn(FAKES, generator.latent_dim, generator=rng)
-    with torch.no_grad():
-        fakes = torch.cat([to_uint8(generator(part)) for part in latents.split(250)])
+    fakes = generate(generator, latents)
     assert evaluator.evaluate(fakes, full=False)[KID] == pytest.approx(learning_curve(folder)[-1][KID], rel=0.01)
 
 
