@@ -1,14 +1,18 @@
 """Command lines, each in a process of its own that begins with the libraries imported: ``python forked.py``.
 
-Importing torch takes longer than most commands that tests call. This process imports it (and nothing of graftbench) and
+Importing torch takes longer than most commands that tests call. This process imports it (but nothing of graftbench), and
 forks for each line of its standard input, ``{"arguments", "folder", "environment", "stdout", "stderr"}``; it answers
 with the exit code. The fork goes on to the end of this file, as ``python -m graftbench`` would.
 """
 
+import importlib
 import json
 import os
 import runpy
 import sys
+
+LIBRARIES = ("torch", "torch._dynamo", "pandas", "pyarrow", "scipy.linalg", "pydantic", "yaml", "typer", "rich")
+"""What commands import; ``torch._dynamo`` is what torch itself imports for its first optimiser."""
 
 
 def forked() -> dict:
@@ -22,9 +26,8 @@ def forked() -> dict:
 
 
 if __name__ == "__main__":
-    import pandas  # noqa: F401
-    import torch  # noqa: F401
-
+    for library in LIBRARIES:
+        importlib.import_module(library)
     call = forked()
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for number, name in enumerate(("stdout", "stderr"), start=1):

@@ -23,6 +23,7 @@ from graftbench.strategies import generate
 EXTRACTOR = "efficientnet-lite0-64"
 KID = f"kid@{EXTRACTOR}"
 QUICK = SourceSpec("gan", "dcgan", 32, 32, "toyfaces", 600.0, 64, 0, augment="translation")
+QUICK_VAE = dataclasses.replace(QUICK, kind="vae", augment="none")
 
 
 def learning_curve(folder) -> list[dict]:
@@ -72,17 +73,18 @@ def test_a_damaged_spec_is_one_line(tmp_path, spec, says):
         load_source(tmp_path)
 
 
-@pytest.mark.slow(minutes=4)
+@pytest.mark.slow(minutes=2)
 def test_a_short_pretraining_sets_out_as_the_shipped_curve_does(tmp_path, monkeypatch):
-    """Nothing depends on the budget but its end, so a tenth of it ends where the shipped curve has its first point."""
+    """Nothing depends on the budget but its end, so a tenth of it ends where the shipped curve has its first point.
+
+    The VAE's, which is less work than the GAN's, and smooth: in a GAN, another processor's rounding grows.
+    """
     monkeypatch.setattr(graftbench.bench.pretrain, "POINTS", 1)
-    start, first = learning_curve(find_source(QUICK))[:2]
-    tenth = dataclasses.replace(QUICK, kimg=QUICK.kimg / 10)
+    start, first = learning_curve(find_source(QUICK_VAE))[:2]
+    tenth = dataclasses.replace(QUICK_VAE, kimg=QUICK_VAE.kimg / 10)
     curve = pretrain(tenth, tmp_path, torch.device("cpu"), EXTRACTOR)
     assert curve[0][KID] == pytest.approx(start[KID], rel=1e-3)
-    # Another processor rounds otherwise, and the training of a GAN makes much of it.
-    assert curve[-1]["kimg"] == first["kimg"] and curve[-1][KID] == pytest.approx(first[KID], rel=0.15)
-    assert load_source(tmp_path).spec["augment"] == "translation"
+    assert curve[-1]["kimg"] == first["kimg"] and curve[-1][KID] == pytest.approx(first[KID], rel=0.03)
 
 
 @pytest.fixture
