@@ -1,6 +1,6 @@
 """Command lines, each in a process of its own that begins with the libraries imported: ``python forked.py``.
 
-Importing torch takes longer than most commands that tests call. This process imports it (but nothing of graftbench), and
+Importing torch takes longer than most commands that tests call. This process imports it (but nothing of graftbench) and
 forks for each line of its standard input, ``{"arguments", "folder", "environment", "stdout", "stderr"}``; it answers
 with the exit code. The fork goes on to the end of this file, as ``python -m graftbench`` would.
 """
