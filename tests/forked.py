@@ -5,6 +5,7 @@ forks for each line of its standard input, ``{"arguments", "folder", "environmen
 with the exit code. The fork goes on to the end of this file, as ``python -m graftbench`` would.
 """
 
+import gc
 import importlib
 import json
 import os
@@ -17,6 +18,8 @@ LIBRARIES = ("torch", "torch._dynamo", "pandas", "pyarrow", "scipy.linalg", "pyd
 
 def forked() -> dict:
     """Returns in each fork, with its call; the process itself waits for the fork, and ends with its input."""
+    gc.collect()
+    gc.freeze()  # or a fork's first collection would touch, and so copy, all that it shares
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
@@ -37,4 +40,9 @@ if __name__ == "__main__":
     os.environ.update(call["environment"])
     sys.argv = ["graftbench", *call["arguments"]]
     sys.path[0] = call["folder"]
-    runpy.run_module("graftbench", run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module("graftbench", run_name="__main__", alter_sys=True)
+    except SystemExit as ended:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(ended.code)  # type: ignore[arg-type] -- taking torch apart would take longer than the command
