@@ -57,8 +57,10 @@ class Cell:
 
     @property
     def place(self) -> str:
-        """The same for all cells of one place in the matrix, whatever code and source weights they ran with."""
-        return _hash({**vars(self), "digest": "", "source_sha256": ""})
+        """The same for all cells of one place in the matrix: whatever code and source weights they ran with, which
+        images the user's folders held then, and what a search chose."""
+        settings = {name: None if name in self.tuned else value for name, value in self.params.items()}
+        return _hash({**vars(self), "digest": "", "source_sha256": "", "data": "", "params": settings})
 
     @property
     def label(self) -> str:

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from ..datasets import draw_shots, evaluation_images, open_domain, under_protocol
 from ..strategies.adversarial import AdversarialStrategy
-from ..strategies.base import Setup, Strategy
+from ..strategies.base import Setup, Strategy, require_state
 from . import parallel
 from .augment import make_augmentation
 from .backbones import make_backbone
@@ -71,12 +71,15 @@ def run_cell(
     with _own_random_state(device), numerical_settings(cell.precision, deterministic):
         training = build_training(cell, source, device)
         evaluator = build_evaluator(cell, training.setup.shots, references, device) if parallel.rank() == 0 else None
+        names = set(training.strategy.state_dict())
         curve, earlier = _resume(training, folder)
         parallel.wait()  # all must have read the same checkpoint before the first process writes the next
         fakes = None
         for point in range(len(curve), _points(cell, training.strategy) + 1):
             until = round(training.setup.steps * point / cell.points)
-            keep = functools.partial(_keep, folder, training, curve, lambda: earlier + time.perf_counter() - started)
+            keep = functools.partial(
+                _keep, folder, training, names, curve, lambda: earlier + time.perf_counter() - started
+            )
             losses = _advance(training, until, keep, asked_to_stop, checkpoint_seconds)
             training.require_finite()
             if evaluator is None:
@@ -205,23 +208,35 @@ def _advance(
     return training.losses
 
 
-def _keep(folder: Path, training: Training, curve: list[dict[str, Any]], wall: Callable[[], float]) -> None:
-    """Write a checkpoint of everything that an exact resume needs."""
+def _keep(
+    folder: Path, training: Training, names: set[str], curve: list[dict[str, Any]], wall: Callable[[], float]
+) -> None:
+    """Write a checkpoint of everything that an exact resume needs.
+
+    Raises ``UserError`` if the strategy's state has other ``names`` than at the start: no resume could take it.
+    """
     if parallel.rank() > 0:
         return
-    kind = training.setup.device.type
-    save_checkpoint(folder, {"training": training.state_dict(), "curve": curve, "wall": wall(), "device": kind})
+    state, kind = training.state_dict(), training.setup.device.type
+    require_state(training.strategy, names, state["strategy"])
+    save_checkpoint(folder, {"training": state, "curve": curve, "wall": wall(), "device": kind})
 
 
 def _resume(training: Training, folder: Path) -> tuple[list[dict[str, Any]], float]:
-    """Continue from the folder's checkpoint if it has one: the curve so far and the seconds already spent."""
+    """Continue from the folder's checkpoint if it has one: the curve so far and the seconds already spent.
+
+    Raises ``UserError`` for one that the strategy does not fit.
+    """
     state = load_checkpoint(folder)
     if state is None:
         return [], 0.0
     if state["device"] != training.setup.device.type:
         log.warning("the checkpoint was made on %s, whose random numbers are others: starting again", state["device"])
         return [], 0.0
-    training.load_state_dict(state["training"])
+    try:
+        training.load_state_dict(state["training"])
+    except UserError as error:
+        raise UserError(f"{error}; to start the cell again, delete {folder}/checkpoint*.safetensors") from error
     log.info("resumed at step %d", training.step)
     return state["curve"], state["wall"]
 

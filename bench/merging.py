@@ -19,7 +19,7 @@ import filelock
 from .errors import UserError
 from .files import sha256_of
 from .outcome import Outcome, differences, read_outcome
-from .store import Store, read_cell
+from .store import ASKED, Store, asked_at, read_cell, write_asked
 from .throughput.stored import FOLDER
 
 log = logging.getLogger(__name__)
@@ -105,13 +105,16 @@ def _merge_cell(given: Path, key: str, store: Store, merged: Merged) -> None:
         merged.added += ended
         merged.unfinished += not ended
         return
-    if not (given / "status.json").exists():
-        return
-    with _held(here) as free:
-        if not free:
-            merged.busy.append(key)
-            return
-        _merge_outcome(given, here, store, merged)
+    latest = max(asked_at(given), asked_at(here))
+    if (given / "status.json").exists():
+        with _held(here) as free:
+            if free:
+                _merge_outcome(given, here, store, merged)
+            else:
+                merged.busy.append(key)
+    if asked_at(here) != latest or not (here / ASKED).exists():
+        write_asked(here, latest)
+        (store.root / "rows.parquet").unlink(missing_ok=True)  # it says when cells were asked for
 
 
 def _merge_outcome(given: Path, here: Path, store: Store, merged: Merged) -> None:
@@ -156,8 +159,8 @@ def _held(folder: Path) -> Iterator[bool]:
 def _copy_cell(given: Path, here: Path) -> None:
     """Copy a cell's files, each by rename, its spec first and its status last: a kill leaves an unfinished cell."""
     files = [path for path in sorted(given.rglob("*")) if path.is_file() and path.name != "lock"]
-    order = {"spec.json": 0, "status.json": 2}
-    for path in sorted(files, key=lambda path: order.get(path.name, 1)):
+    order = {ASKED: 0, "spec.json": 1, "status.json": 3}
+    for path in sorted(files, key=lambda path: order.get(path.name, 2)):
         if not path.name.startswith("."):
             _copy(path, here / path.relative_to(given))
 

@@ -84,7 +84,7 @@ def _text(path: Path) -> str:
 def _decoded(path: Path, text: str) -> dict[str, Any]:
     try:
         found = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, RecursionError) as error:
         raise UserError(f"{path}: is damaged ({error}); `graftbench verify` shows all that is") from error
     if not isinstance(found, dict):
         raise UserError(f"{path}: is damaged (no JSON object); `graftbench verify` shows all that is")

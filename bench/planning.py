@@ -56,8 +56,7 @@ def plan_matrix(matrix: Matrix) -> Plan:
     plan = Plan(notes=_notes_on_references(matrix))
     for target in matrix.targets:
         pair = matrix.source_of(target).domain, target.domain
-        images = [open_domain(name) for name in pair]
-        plan.images[pair] = " ".join(each.identity for each in images if each.identity != each.name)
+        plan.images[pair] = own_images(*pair)
     for name, params in matrix.variants():
         kind = strategies.get(name)
         for augment in _augmentations(matrix, name, kind, plan):
@@ -69,6 +68,17 @@ def plan_matrix(matrix: Matrix) -> Plan:
     if len(set(keys)) != len(keys):
         raise UserError("the matrix names the same cell twice; remove the repeated strategy, target, shots or seed")
     return plan
+
+
+def own_images(*names: str) -> str:
+    """What the images of these domains are now, where they are the user's own; empty where the names say it.
+
+    Raises ``UserError`` if the user's images cannot be read.
+    """
+    from ..datasets import open_domain
+
+    found = {name: open_domain(name).identity for name in names}
+    return " ".join(found[name] for name in names if found[name] != name)
 
 
 def _notes_on_references(matrix: Matrix) -> list[str]:

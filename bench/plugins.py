@@ -12,7 +12,8 @@ from .registry import Entry, import_file
 def load_plugins(paths: Iterable[Path]) -> list[Entry]:
     """Announce the components of each file and import it; they run with the user's rights.
 
-    Raises ``UserError`` for a file that is not there, is no Python, cannot be imported, or registers nothing.
+    Raises ``UserError`` for a file that is not there, is no Python, cannot be imported, or registers nothing, and for
+    a strategy that is none or whose hyper-parameters no matrix could set.
     """
     found: list[Entry] = []
     for path in paths:
@@ -31,21 +32,35 @@ def _announced(path: Path) -> list[Entry]:
     return [entry for registry in registries for entry in registry.add_file(path.resolve())]
 
 
+def place_in(file: str | Path | None, error: BaseException) -> str:
+    """``line 7``: the deepest line of ``file`` that ``error`` passed through; empty if there is none."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
+    return f"line {lines[-1]}" if lines else ""
+
+
+def said_by(error: BaseException) -> str:
+    """``ValueError: boom``, in one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split()) or 'no message'}"
+
+
 def _import(path: Path, entries: list[Entry]) -> None:
     """Import the file now, so that what is wrong with it is said before anything runs."""
-    from ..strategies.base import Strategy
+    from ..strategies.base import Strategy, undeclared
 
     try:
         import_file(path.resolve())
     except UserError:
         raise
     except (Exception, SystemExit) as error:
-        frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path.resolve())]
-        line = f", line {frames[-1].lineno}" if frames else ""
-        said = " ".join(str(error).split()) or "no message"
-        raise UserError(f"{path}{line}: cannot be imported: {type(error).__name__}: {said}") from error
+        place = ", ".join(filter(None, (str(path), place_in(path.resolve(), error))))
+        raise UserError(f"{place}: cannot be imported: {said_by(error)}") from error
     for entry in entries:
         if strategies.entries().get(entry.name) == entry:
             kind = strategies.get(entry.name)
             if not (isinstance(kind, type) and issubclass(kind, Strategy)):
                 raise UserError(f"{path}: strategy {entry.name!r} is no subclass of graftbench.strategies.Strategy")
+            if names := undeclared(kind):
+                raise UserError(
+                    f"{path}: strategy {entry.name!r} does not take its hyper-parameters ({', '.join(names)}): "
+                    f"put @dataclass above each class that declares some"
+                )

@@ -10,6 +10,7 @@ from .executors.job import Job
 from .executors.local import run_local
 from .files import cache_root, write_atomically
 from .outcome import differences, read_json, read_outcome
+from .planning import own_images
 from .source import SHIPPED, WEIGHTS
 from .store import Store, read_cell
 from .verification import Check
@@ -44,6 +45,8 @@ def why_not(folder: Path) -> str:
     try:
         if cell.with_digest().digest != cell.digest:
             return "their source code has changed since"
+        if cell.data and own_images(cell.source, cell.target) != cell.data:
+            return "their images have changed since"
         here = describe(choose_device(status.get("device", "cpu")))
     except UserError as error:
         return str(error)

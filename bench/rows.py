@@ -6,8 +6,10 @@ was kept are opened, so that a store of 100,000 finished cells is read in second
 
 import json
 import logging
+import math
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +22,14 @@ from .errors import UserError
 from .files import replacing
 from .outcome import read_json, read_lines
 from .registries import strategies
-from .store import Store, read_cell, read_status
+from .store import Store, asked_at, read_cell, read_status, write_asked
 
 log = logging.getLogger(__name__)
 
 REFERENCE_LINES = frozenset({"source-only"})
 """Strategies that are shown beside the others but never ranked."""
 
-FORMAT = b"4"
+FORMAT = b"5"
 """Of the kept tables; another format is made anew."""
 
 STAMP = "_stamp"
@@ -38,8 +40,8 @@ CHUNK = 2000
 def read_rows(store: Store, *, superseded: bool = False) -> pd.DataFrame:
     """One row per cell that was asked for, whatever became of it; also kept as ``rows.parquet``.
 
-    A cell that was asked for again with newer code or another source model has two keys; the older one is left out
-    unless ``superseded``.
+    A cell that was asked for again with newer code, another source model, other images in the user's folder or another
+    choice of a search has two keys; the one that was asked for earlier is left out unless ``superseded``.
     """
     rows = _read(store, "rows.parquet", "status.json", lambda folder: [_row(folder)])
     return rows if superseded else without_superseded(rows)
@@ -50,8 +52,29 @@ def without_superseded(table: pd.DataFrame) -> pd.DataFrame:
     table = table.drop(columns=STAMP, errors="ignore")
     if table.empty or not {"asked", "place"} <= {*table}:
         return table
-    newest = table.sort_values("asked", kind="stable").drop_duplicates("place", keep="last").index
-    return table.loc[newest.sort_values()].reset_index(drop=True)
+    table = table.sort_values("asked", kind="stable").drop_duplicates("place", keep="last")
+    if "data" in table:
+        # A folder whose images have changed is another target: what was measured on the former ones does not compare.
+        table = table[table["data"] == table.groupby(["source", "target"])["data"].transform("last")]
+    return table.sort_index().reset_index(drop=True)
+
+
+def make_count(store: Store, keys: Collection[str]) -> tuple[int, int]:
+    """Let the cells ``keys`` be those that count at their places, whatever else was asked for since, by any clock.
+
+    Returns how many of them had not counted, and how many others are superseded now.
+    """
+    if len(store.cell_keys()) == len(keys):
+        return 0, 0
+    rows = read_rows(store, superseded=True)
+    behind = set(keys) - set(without_superseded(rows)["key"])
+    if behind:
+        at = max(time.time_ns(), int(rows["asked"].max()) + 1)
+        for key in behind:
+            write_asked(store.folder(key), at)
+        (store.root / "rows.parquet").unlink()  # says when cells were asked for
+        rows = read_rows(store, superseded=True)
+    return len(behind), len(rows) - len(without_superseded(rows))
 
 
 def read_curves(store: Store) -> pd.DataFrame:
@@ -162,12 +185,12 @@ def _kept(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
 
 def _keep(frame: pd.DataFrame, path: Path) -> None:
     """Write the table; a store that cannot be written to is still read."""
-    table = pa.Table.from_pandas(frame, preserve_index=False)
-    table = table.replace_schema_metadata({**(table.schema.metadata or {}), b"graftbench": FORMAT})
     try:
+        table = pa.Table.from_pandas(frame, preserve_index=False)
+        table = table.replace_schema_metadata({**(table.schema.metadata or {}), b"graftbench": FORMAT})
         with replacing(path) as temporary:
             pq.write_table(table, temporary)
-    except OSError as error:
+    except (OSError, pa.ArrowException) as error:
         log.warning("%s is not kept (%s); reading this store will be slow each time", path, error)
 
 
@@ -214,16 +237,20 @@ def _row(folder: Path) -> dict[str, Any]:
         "kimg": cell.kimg,
         "batch": cell.batch,
         "extractor": cell.extractor,
+        "fakes": cell.fakes,
+        "reals": cell.reals,
+        "points": cell.points,
         "protocol": cell.protocol,
         "precision": cell.precision,
         "compile": cell.compile,
         "optimisation": json.dumps(cell.optimisation, sort_keys=True),
+        "data": cell.data,
         "digest": cell.digest,
         "place": cell.place,
-        "asked": (folder / "spec.json").stat().st_mtime_ns,
+        "asked": asked_at(folder),
         **_tuning(folder),
         **status,
-        **measured,
+        **_numbers(folder / "final.json", measured),
     }
 
 
@@ -238,4 +265,12 @@ def _tuning(folder: Path) -> dict[str, Any]:
 
 def _points(folder: Path) -> list[dict[str, Any]]:
     path = folder / "curve.jsonl"
-    return [{"key": folder.name, **point} for point in (read_lines(path) if path.is_file() else [])]
+    return [{"key": folder.name, **_numbers(path, point)} for point in (read_lines(path) if path.is_file() else [])]
+
+
+def _numbers(path: Path, found: dict[str, Any]) -> dict[str, Any]:
+    """What was measured, NaN where it is null. Raises ``UserError`` where a metric or a time is no number."""
+    for name, value in found.items():
+        if not isinstance(value, int | float | None) and ("@" in name or name in ("kimg", "seconds")):
+            raise UserError(f"{path}: is damaged ({name} is no number); `graftbench verify` shows all that is")
+    return {name: math.nan if value is None else value for name, value in found.items()}

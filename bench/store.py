@@ -2,6 +2,7 @@
 
 <store>/matrix.yaml  environment.json
         cells/<key>/  spec.json  status.json  curve.jsonl  final.json  samples.png  generator.safetensors  log.txt
+                      asked.json (when it was last asked for: of two cells of one place the later one counts)
                       hashes.json (SHA-256 of the files of a cell that ended ok)
         conflicts/<key>/<outcome>/         other outcomes of a cell, from merged stores; shown, never ranked
         references/   grids of real images
@@ -11,6 +12,7 @@
 """
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,8 @@ TIMINGS = frozenset(
 """Measured quantities that depend on the machine; all others are equal when a cell is run again on the same one."""
 
 HASHES = "hashes.json"
-UNHASHED = frozenset({"status.json", "log.txt", "lock", "tuning.json", HASHES})
+ASKED = "asked.json"
+UNHASHED = frozenset({"status.json", "log.txt", "lock", "tuning.json", ASKED, HASHES})
 """Files of a cell that may be written after it has ended."""
 
 
@@ -74,6 +77,7 @@ class Store:
         """Record that a cell is asked for; a cell that is there already is left as it is."""
         spec = self.folder(cell.key) / "spec.json"
         if not spec.exists():
+            write_asked(spec.parent, time.time_ns())
             write_atomically(spec, cell.canonical() + "\n")
 
     def status(self, key: str) -> str:
@@ -88,16 +92,35 @@ class Store:
 
 def read_status(folder: Path) -> dict[str, Any]:
     """How the cell in ``folder`` ended, and why; ``missing`` if it has not. Raises ``UserError`` if that is damaged."""
+    state, why = None, "no status and reason"
     try:
         with open(f"{folder}/status.json", "rb", buffering=0) as file:  # noqa: PTH123 (a Path costs more than reading)
-            return json.load(file)
+            state = json.load(file)
     except FileNotFoundError:
         return {"status": "missing", "reason": ""}
-    except ValueError as error:
-        raise UserError(
-            f"{folder}/status.json: is damaged ({error}); delete it, and the cell is run again (`graftbench verify` "
-            "shows all that is damaged)"
-        ) from error
+    except (ValueError, RecursionError) as error:
+        why = str(error)
+    if isinstance(state, dict) and isinstance(state.get("status"), str) and isinstance(state.get("reason"), str):
+        return state
+    raise UserError(
+        f"{folder}/status.json: is damaged ({why}); delete it, and the cell is run again (`graftbench verify` shows "
+        "all that is damaged)"
+    )
+
+
+def asked_at(folder: Path) -> int:
+    """When the cell in ``folder`` was last asked for, in ns since 1970; stores of before say it by their spec's age."""
+    try:
+        return int(json.loads((folder / ASKED).read_bytes())["at_ns"])
+    except FileNotFoundError:
+        return (folder / "spec.json").stat().st_mtime_ns
+    except (ValueError, TypeError, KeyError) as error:
+        raise UserError(f"{folder / ASKED}: is damaged ({error!r}); delete it") from error
+
+
+def write_asked(folder: Path, at: int) -> None:
+    """Record in the cell's folder when it was asked for, in ns since 1970."""
+    write_atomically(folder / ASKED, f'{{"at_ns": {at}}}\n')
 
 
 def read_cell(folder: Path) -> Cell:

@@ -10,6 +10,7 @@ import dataclasses
 import math
 import os
 import random
+import typing
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -48,20 +49,26 @@ def draw(strategy: str, names: Iterable[str], trial: int) -> dict[str, Any]:
 
     Each draw is keyed by (strategy, name, trial), so that a new hyper-parameter does not move the others.
     """
-    fields = {field.name: field for field in dataclasses.fields(strategies.get(strategy))}
+    kind = strategies.get(strategy)
+    fields, types = {field.name: field for field in dataclasses.fields(kind)}, typing.get_type_hints(kind)
     if trial == 0:
         return {name: fields[name].default for name in names}
-    return {name: _draw(fields[name], random.Random(seed_for("tuning", strategy, name, trial))) for name in names}
+    return {
+        name: _draw(fields[name], types[name], random.Random(seed_for("tuning", strategy, name, trial)))
+        for name in names
+    }
 
 
-def _draw(field: dataclasses.Field, rng: random.Random) -> Any:
+def _draw(field: dataclasses.Field, declared: Any, rng: random.Random) -> Any:
+    """A value of the field's range; whole if the default and the range are, and the ``declared`` type is no float."""
     low, high, log, choices = (field.metadata[name] for name in ("low", "high", "log", "choices"))
     if choices is not None:
         return rng.choice(choices)
-    if isinstance(field.default, int):
+    may_be_float = float in (declared, *typing.get_args(declared))
+    if not may_be_float and all(isinstance(value, int) for value in (field.default, low, high)):
         return rng.randint(low, high)
     value = math.exp(rng.uniform(math.log(low), math.log(high))) if log else rng.uniform(low, high)
-    return min(max(float(f"{value:.{DIGITS}g}"), low), high)
+    return min(max(float(f"{value:.{DIGITS}g}"), float(low)), float(high))
 
 
 def searched(cell: Cell) -> list[str]:

@@ -36,8 +36,9 @@ PARENT = "GRAFTBENCH_PARENT"
 INTERRUPTED = 130
 """Exit code: asked to stop; the checkpoint is written."""
 CHANGED = 76
-"""Exit code: the code is another than the cell was planned with; the cell stays missing."""
+"""Exit code: the code or the images are others than the cell was planned with; the cell stays missing."""
 CODE_HAS_CHANGED = "the code has changed since this cell was planned; run `graftbench run` again"
+IMAGES_HAVE_CHANGED = "the images have changed since this cell was planned; run `graftbench run` again"
 DISK = 74
 """Exit code: the cell's folder cannot be written (EX_IOERR); the cell stays missing."""
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
@@ -110,14 +111,16 @@ def _run(options: argparse.Namespace, stop: "_StopRequest") -> int:
             load_plugins(options.plugin)
             cell = Cell.from_json((options.folder / "spec.json").read_text(encoding="utf-8"))
             if cell.with_digest().digest != cell.digest:  # its key would name numbers of other code
-                raise _CodeHasChanged(CODE_HAS_CHANGED)
+                raise _HasChanged(CODE_HAS_CHANGED)
+            if cell.data and not _has_images(cell):  # and of other images
+                raise _HasChanged(IMAGES_HAVE_CHANGED)
             log.info("cell %s: %s on %s@%d, seed %d", cell.key, cell.label, cell.target, cell.shots, cell.seed)
             _run_cell(options, cell, device, stop)
         status, reason = "ok", ""
     except Interrupted as error:
         log.info("%s", error)
         return INTERRUPTED
-    except _CodeHasChanged as error:
+    except _HasChanged as error:
         log.info("%s", error)
         return CHANGED
     except Diverged as error:
@@ -199,8 +202,15 @@ def _is_out_of_memory(error: Exception) -> bool:
     return said or isinstance(error, MemoryError | torch.cuda.OutOfMemoryError)
 
 
-class _CodeHasChanged(Exception):
-    """The cell was planned with other code than is here."""
+def _has_images(cell: "Cell") -> bool:
+    """Whether the user's own images are still those that the cell was planned with."""
+    from .planning import own_images
+
+    return own_images(cell.source, cell.target) == cell.data
+
+
+class _HasChanged(Exception):
+    """The cell was planned with other code, or with other images, than are here."""
 
 
 class _StopRequest:

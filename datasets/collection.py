@@ -18,7 +18,7 @@ class Collection:
     """Images by position, in a fixed order."""
 
     where: str
-    """Where they lie, for messages."""
+    """Where they lie, for messages: ``displayed``, as the names are."""
     names: Sequence[str]
     """One per image, for messages."""
     read: Callable[[int], bytes]
@@ -44,7 +44,12 @@ def from_files(where: str, names: Sequence[str], read: Callable[[int], bytes], s
     def picture(data: bytes) -> Image.Image:
         return decode(data, background)
 
-    return Collection(where, names, read, picture, stamp, **more)
+    return Collection(displayed(where), [displayed(name) for name in names], read, picture, stamp, **more)
+
+
+def displayed(name: str) -> str:
+    """A file's name as it can be shown: what would act on a terminal, or is no text, as an escape sequence."""
+    return name if name.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)
 
 
 def from_array(where: str, pixels: np.ndarray, stamp: str, **more) -> Collection:

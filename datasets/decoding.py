@@ -41,6 +41,9 @@ def decode(data: bytes, background: Colour = (255, 255, 255), at_least: int | No
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
             _check_size(*picture.size)
+            clear = picture.info.get("transparency")
+            if isinstance(clear, tuple) and picture.tile and "16B" in str(picture.tile[0].args):
+                picture.info["transparency"] = tuple(sample >> 8 for sample in clear)  # as Pillow loads the samples
             if at_least is not None:
                 picture.draft(None, (at_least, at_least))
             picture.load()
@@ -81,7 +84,10 @@ def _rgb(picture: Image.Image, background: Colour) -> Image.Image:
         return picture
     if picture.mode.startswith("I;16"):
         samples = np.asarray(picture).astype(np.uint32)
-        return Image.fromarray(((samples + 128) // 257).astype(np.uint8)).convert("RGB")
+        grey = Image.fromarray(((samples + 128) // 257).astype(np.uint8)).convert("RGB")
+        if "transparency" in picture.info:  # the one level, in 16 bits, that is transparent
+            grey.paste(background, mask=Image.fromarray(samples == picture.info["transparency"]))
+        return grey
     if picture.mode in ("I", "F"):
         raise UnreadableImage("32-bit samples have no stated range; save it with 8 or 16 bits")
     if picture.has_transparency_data:

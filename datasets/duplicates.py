@@ -38,7 +38,7 @@ def find_leaks(images: Collection, known: Survey, splits: dict[Split, list[int]]
     """All such pairs, the most alike first. The answer is kept in the cache by content."""
     members = "\n".join(f"{name} {known.hashes[i]}" for name in SPLITS for i in splits[name])
     key = hashlib.sha256(f"{SAME} {FLATTEST}\n{members}".encode()).hexdigest()[:32]
-    found = stored_json(cache_root() / "leaks" / f"{key}.json", lambda: _search(images, splits))
+    found = stored_json(cache_root() / "leaks" / f"{key}.json", lambda: _search(images, known, splits))
     named = [
         Leak(str(images.names[splits[a][i]]), a, str(images.names[splits[b][j]]), b, similarity)
         for a, i, b, j, similarity in found
@@ -46,8 +46,10 @@ def find_leaks(images: Collection, known: Survey, splits: dict[Split, list[int]]
     return sorted(named, key=lambda leak: -leak.similarity)
 
 
-def _search(images: Collection, splits: dict[Split, list[int]]) -> list[tuple[Split, int, Split, int, float]]:
-    small = {name: thumbnails(images, splits[name]).astype(np.float32) for name in SPLITS}
+def _search(
+    images: Collection, known: Survey, splits: dict[Split, list[int]]
+) -> list[tuple[Split, int, Split, int, float]]:
+    small = {name: thumbnails(images, known, splits[name]).astype(np.float32) for name in SPLITS}
     found = []
     for a, b in combinations(SPLITS, 2):
         ours, mirrored, theirs = _unit(small[a]), _unit(small[a][:, :, ::-1]), _unit(small[b])

@@ -12,7 +12,7 @@ from PIL import ImageColor
 from ..bench.errors import UserError, nearest
 from . import register
 from .base import About
-from .collection import Collection
+from .collection import Collection, displayed
 from .image_set import NAMED, ImageSet
 from .listing import list_images
 from .resizing import Resize
@@ -44,7 +44,7 @@ class Folder(ImageSet):
         if not path:
             raise UserError(f"domain {name!r} names no path; write folder:PATH")
         self.path = Path(path)
-        with_skip = f"folder:{path}?{'&'.join(filter(None, [query, 'on_bad=skip']))}"
+        with_skip = f"folder:{displayed(path)}?{'&'.join(filter(None, [query, 'on_bad=skip']))}"
         self.way_out = f"mend or remove them, or leave them out with on_bad: skip (write {with_skip})"
         chosen = self._options(query)
         self.on_bad = chosen.get("on_bad", "error")
@@ -60,8 +60,12 @@ class Folder(ImageSet):
 
     @property
     def identity(self) -> str:
-        """Of the images, so that a folder gives the same shots wherever it lies and however its path is written."""
-        contents = sorted(self.survey.hashes[i] for i in self.kept)
+        """Of the images, so that a folder gives the same shots wherever it lies and however its path is written.
+
+        With the class of each where there are classes: they decide the splits as well.
+        """
+        hashes, classes = self.survey.hashes, self.listed.classes
+        contents = sorted(hashes[i] if classes is None else f"{hashes[i]} {classes[i]!r}" for i in self.kept)
         return "folder " + hashlib.sha256("\n".join(contents).encode()).hexdigest()
 
     def collection(self) -> Collection:
@@ -71,14 +75,15 @@ class Folder(ImageSet):
     def splits(self):
         splits = super().splits
         if len(self.kept) > MOST_COMPARED:
-            log.warning("%s: too many images to look for near-duplicates now; graftbench check does", self.path)
+            where = self.listed.where
+            log.warning("%s: too many images to look for near-duplicates now; graftbench check does", where)
             return splits
         leaks = self.leaks()
         if leaks:
             more = f" and {len(leaks) - NAMED} more pairs" if len(leaks) > NAMED else ""
             log.warning(
                 "%s: leak between splits, these images are nearly the same: %s%s; keep one of each",
-                self.path,
+                self.listed.where,
                 ", ".join(map(str, leaks[:NAMED])),
                 more,
             )

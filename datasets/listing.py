@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from ..bench.errors import UserError
-from .collection import Collection, from_files
+from .collection import Collection, displayed, from_files
 from .decoding import SUFFIXES, UNREAD_SUFFIXES, Colour
 
 MOST_FILES = 2_000_000
@@ -64,13 +64,7 @@ def _list(listing: Path, background: Colour, at_most: int) -> Collection:
         lines = listing.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise UserError(f"{listing}: not a text file; give one image path on each line") from error
-    names = []
-    for number, line in enumerate((line.strip() for line in lines), start=1):
-        if not line or line.startswith("#"):
-            continue
-        if not (listing.parent / line).is_file():
-            raise UserError(f"{listing}, line {number}: no such file: {line}; paths are relative to the list's folder")
-        names.append(line)
+    names = [line for line in map(str.strip, lines) if line and not line.startswith("#")]
     _check_count(listing, len(names), at_most)
     return of_files(listing, [listing.parent / name for name in names], names, background)
 
@@ -80,13 +74,14 @@ def of_files(where: Path, files: list[Path], names: list[str], background: Colou
     if not files:
         raise UserError(f"{where}: no image found; files ending in {', '.join(sorted(SUFFIXES))} are taken")
     places = [_place(file) for file in files]
-    seen = ((n, s.st_size, s.st_mtime_ns) if s else (n, -1, 0) for n, s in zip(names, places, strict=True))
+    seen = ((name, state_of(place)) for name, place in zip(names, places, strict=True))
     stamp = stamp_of(str(where.resolve()), seen)
 
     def read(index: int) -> bytes:
         place = places[index]
         if place is None:
-            raise OSError("a link that leads nowhere")
+            folder = displayed(str(files[index].parent.absolute()))
+            raise OSError("a link that leads nowhere" if files[index].is_symlink() else f"no such file in {folder}")
         if not stat.S_ISREG(place.st_mode):  # reading a pipe would wait for ever
             raise OSError("not a file")
         if place.st_size > LARGEST_FILE:
@@ -99,13 +94,23 @@ def of_files(where: Path, files: list[Path], names: list[str], background: Colou
 def _place(file: Path) -> os.stat_result | None:
     try:
         return file.stat()
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a line of a list that can be no path
         return None
+
+
+def state_of(place: os.stat_result | None) -> tuple[int, ...]:
+    """What tells one state of a file from another, for ``stamp_of``.
+
+    Size and modification time can be set back to what they were; the time of that (ctime) and the inode cannot. They
+    differ on another machine, where the images are then surveyed once more.
+    """
+    return (place.st_size, place.st_mtime_ns, place.st_ctime_ns, place.st_ino) if place else ()
 
 
 def _refuse(error: OSError) -> None:
     """Called for a sub-folder that cannot be listed, which would otherwise be left out in silence."""
-    raise UserError(f"{error.filename}: {error.strerror}; mend its permissions or move it out of the way") from error
+    folder = displayed(str(error.filename))
+    raise UserError(f"{folder}: {error.strerror}; mend its permissions or move it out of the way") from error
 
 
 def _zip(archive: Path, inside: str, background: Colour, at_most: int) -> Collection:
@@ -135,7 +140,7 @@ def _zip(archive: Path, inside: str, background: Colour, at_most: int) -> Collec
     if unpacked > max(LARGEST_FILE, MOST_PACKED * place.st_size):
         sizes = f"{place.st_size / 1e6:.1f} MB would unpack to {unpacked / 1e9:.1f} GB"
         raise UserError(f"{archive}: {sizes}; it is not used")
-    stamp = stamp_of(str(archive.resolve()), [(inside, place.st_size, place.st_mtime_ns)])
+    stamp = stamp_of(str(archive.resolve()), [(inside, state_of(place))])
     handles = threading.local()
 
     def read(index: int) -> bytes:
@@ -183,5 +188,5 @@ def stamp_of(*parts: str | Iterable[tuple]) -> str:
     """A hash of what tells one state of some files from another."""
     digest = hashlib.sha256()
     for part in parts:
-        digest.update(part.encode() if isinstance(part, str) else repr(list(part)).encode())
+        digest.update(part.encode(errors="surrogateescape") if isinstance(part, str) else repr(list(part)).encode())
     return digest.hexdigest()

@@ -11,7 +11,7 @@ from .base import About
 from .collection import Collection, check_class, from_files
 from .downloads import Report, downloads, no_report
 from .image_set import ImageSet
-from .listing import stamp_of
+from .listing import stamp_of, state_of
 
 PUBLISHER = "http://dl.yf.io/lsun"
 SCENES = (
@@ -101,7 +101,7 @@ class LSUN(ImageSet):
         if not keys:
             raise UserError(f"{self.path}: the database is empty; unpack the zip again")
         place = (self.path / "data.mdb").stat()
-        stamp = stamp_of(str(self.path.resolve()), [(place.st_size, place.st_mtime_ns, len(keys))])
+        stamp = stamp_of(str(self.path.resolve()), [(state_of(place), len(keys))])
 
         def read(index: int) -> bytes:
             with database.begin() as transaction:  # threads must not share one

@@ -16,8 +16,8 @@ from .decoding import Colour
 FILTERS = {"lanczos": Image.Resampling.LANCZOS, "box": Image.Resampling.BOX}
 BLOCK_BYTES = 8 * 2**20
 """Half of Pillow's default block, to be safe."""
-VERSION = 1
-"""Raise it when the pixels that this file makes change, so that caches are made anew."""
+VERSION = 2
+"""Raise it when the pixels that this file or the decoding makes change, so that caches are made anew."""
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,9 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -64,8 +65,12 @@ def survey(images: Collection) -> Survey:
         found = _in_parallel(look, len(images)) if images.encoded else [look(i) for i in range(len(images))]
         return {"hashes": [h for h, _ in found], "problems": {str(i): p for i, (_, p) in enumerate(found) if p}}
 
-    stored = stored_json(cache_root() / "surveys" / f"{images.stamp[:32]}.json", look_at_all)
+    stored = stored_json(_file(images), look_at_all)
     return Survey(stored["hashes"], {int(i): problem for i, problem in stored["problems"].items()})
+
+
+def _file(images: Collection) -> Path:
+    return cache_root() / "surveys" / f"{images.stamp[:32]}.json"
 
 
 def pixels(images: Collection, known: Survey, positions: list[int], resolution: int, resize: Resize) -> np.ndarray:
@@ -80,7 +85,7 @@ def pixels(images: Collection, known: Survey, positions: list[int], resolution: 
 
     def fill(rows: np.ndarray) -> None:
         log.info("decoding %d images of %s at %d px", len(positions), images.where, resolution)
-        _draw(images, positions, resolution, resize, rows)
+        _draw(images, known, positions, resolution, resize, rows)
 
     return stored_array(cache_root() / "images" / f"{key}.npy", (len(positions), 3, resolution, resolution), fill)
 
@@ -90,31 +95,43 @@ def some_pixels(images: Collection, known: Survey, positions: list[int], resolut
     if len(positions) > NOT_STORED:
         return pixels(images, known, positions, resolution, resize)
     rows = np.empty((len(positions), 3, resolution, resolution), np.uint8)
-    _draw(images, positions, resolution, resize, rows)
+    _draw(images, known, positions, resolution, resize, rows)
     return rows
 
 
-def _draw(images: Collection, positions: list[int], resolution: int, resize: Resize, rows: np.ndarray) -> None:
+def _draw(
+    images: Collection, known: Survey, positions: list[int], resolution: int, resize: Resize, rows: np.ndarray
+) -> None:
     """Decode the images at ``positions`` into ``rows``."""
 
     def draw(row: int) -> None:
         with _still_readable(images, positions[row]):
-            rows[row] = resize(images.decode(images.read(positions[row])), resolution)
+            rows[row] = resize(images.decode(_read(images, known, positions[row])), resolution)
 
     _in_parallel(draw, len(positions))
 
 
-def thumbnails(images: Collection, positions: list[int]) -> np.ndarray:
+def thumbnails(images: Collection, known: Survey, positions: list[int]) -> np.ndarray:
     """Small squeezed copies for comparing, uint8, N x 16 x 16 x 3 (the whole picture, whatever its shape)."""
 
     def draw(row: int) -> np.ndarray:
         with _still_readable(images, positions[row]):
-            data = images.read(positions[row])
+            data = _read(images, known, positions[row])
             picture = decode(data, at_least=4 * THUMBNAIL) if images.encoded else images.decode(data)
         return np.asarray(picture.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX))
 
     drawn = _in_parallel(draw, len(positions))
     return np.stack(drawn) if drawn else np.empty((0, THUMBNAIL, THUMBNAIL, 3), np.uint8)
+
+
+def _read(images: Collection, known: Survey, position: int) -> bytes:
+    """The bytes that the survey knows. What is made of others must not be kept under their hash."""
+    data = images.read(position)
+    if hashlib.sha256(data).hexdigest() != known.hashes[position]:
+        with suppress(OSError):
+            _file(images).unlink()  # the stamp may not tell the two states apart
+        raise UserError(f"{images.where}: {images.names[position]} has changed since it was first read; start again")
+    return data
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from ..bench.errors import UserError
 from .columns import COLUMNS, Column, column, present, split, step
 from .intervals import Interval, mean_interval
 from .ranking_tables import slug
-from .scores import BLOCK, MACHINE, STRATUM
+from .scores import BLOCK, MACHINE, SETTINGS, STRATUM
 from .significance import ALPHA, holm_adjust
 from .table import Table, Value, estimate_text, number
 from .tables import paired_p
@@ -84,7 +84,7 @@ def machine_refusal(before: pd.DataFrame, after: pd.DataFrame) -> str:
 
 def pair(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     """Cells of both stores side by side, columns with ``.before`` and ``.after``; refuses repeated cells."""
-    keys = list(IDENTITY)
+    keys = [*IDENTITY, *(name for name in SETTINGS if name in before and name in after)]
     for name, rows in (("first", before), ("second", after)):
         if (repeated := rows[rows.duplicated(keys)]).shape[0]:
             each = repeated.iloc[0]
@@ -127,7 +127,8 @@ def differences(paired: pd.DataFrame, metric: str, alpha: float = ALPHA) -> list
     names = [metric + side for side in SIDES]
     good = paired[(paired["_merge"] == "both") & paired[names].notna().all(axis=1)]
     good = good[(good["status.before"] == "ok") & (good["status.after"] == "ok")]
-    groups = list(good.groupby([name for name in IDENTITY if name != "seed"], sort=True, dropna=False))
+    same = [name for name in (*IDENTITY, *SETTINGS) if name in good and name != "seed"]
+    groups = list(good.groupby(same, sort=True, dropna=False))
     sides = [tuple(group[name].to_numpy(float) for name in names) for _, group in groups]
     shifts = [after - before for before, after in sides]
     rounding = ROUNDING if split(metric)[1] else 0

@@ -12,7 +12,7 @@ from .intervals import Interval, mean_interval
 from .ladder import REFERENCE, RUNGS, Ladder, block_columns
 from .ladder import block_name as ladder_name
 from .ranking_tables import slug, stratum_words
-from .scores import MACHINE, STRATUM, Block, block_name, with_machine
+from .scores import MACHINE, STRATUM, Block, block_name, strata_of
 from .table import Measured, Table, Value, number
 
 SHOWN = (0.5, 0.9)
@@ -73,13 +73,6 @@ def convergence_tables(rows: pd.DataFrame, curves: pd.DataFrame, ladders: Ladder
                     yield time_table(watched, rung, subject)
                 yield hits_table(group, speed(group, curves, metric, dict(targets), against), subject)
                 yield anytime_table(group, anytime(group, curves, metric, dict(targets), against), subject)
-
-
-def strata_of(rows: pd.DataFrame, columns: tuple[str, ...]) -> Iterator[tuple[dict[str, object], pd.DataFrame]]:
-    """Groups of comparable rows with what they share."""
-    keys = [name for name in columns if name in rows.columns]
-    for key, group in with_machine(rows, keys).groupby(keys, sort=True, dropna=False):
-        yield dict(zip(keys, key, strict=True)), group
 
 
 def watch(

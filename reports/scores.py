@@ -1,7 +1,8 @@
 """Rows -> scores by strategy, block and seed, with what is missing kept visible.
 
-Rows are compared only inside one *stratum*: same backbone, resolution, width, budget, batch, precision, protocol and
-metric with extractor. A *block* is one (source, target, shots); seeds are repetitions inside a block.
+Rows are compared only inside one *stratum*: same backbone, resolution, width, budget, batch, precision, protocol,
+optimiser settings, numbers of images and of evaluations, and metric with extractor. A *block* is one (source, target,
+shots); seeds are repetitions inside a block.
 """
 
 from collections import Counter
@@ -16,6 +17,8 @@ from .clock import clock_note
 from .columns import Column, column, split, step
 
 STRATUM = ("backbone", "resolution", "width", "kimg", "batch", "precision", "protocol")
+SETTINGS = ("optimisation", "compile", "points", "fakes", "reals")
+"""The same, named only where rows differ in it. FID of fewer fakes is higher: it does not compare."""
 BLOCK = ("source", "target", "shots")
 NEEDED = (*BLOCK, "label", "seed", "extractor", "reference", "status")
 """Columns without which a table cannot be scored."""
@@ -123,10 +126,16 @@ def block_name(block: Block, blocks: Collection[Block]) -> str:
 def strata(rows: pd.DataFrame, metric: str) -> Iterator[Scores]:
     """One ``Scores`` for each stratum of ``rows``, in a fixed order; ``metric`` names its extractor."""
     rows = relevant(rows, metric)
-    keys = [name for name in stratum_columns(metric) if name in rows.columns]
-    rows = with_machine(rows, keys)
-    for key, group in rows.groupby(keys, sort=True, dropna=False):
-        yield scores(group, metric, dict(zip(keys, key, strict=True)))
+    for stratum, group in strata_of(rows, stratum_columns(metric)):
+        yield scores(group, metric, stratum)
+
+
+def strata_of(rows: pd.DataFrame, columns: tuple[str, ...]) -> Iterator[tuple[dict[str, object], pd.DataFrame]]:
+    """Groups of rows that are equal in ``columns`` and ``SETTINGS``, with what they share."""
+    keys = [name for name in columns if name in rows.columns]
+    keys += [name for name in SETTINGS if name in rows.columns and rows[name].nunique(dropna=False) > 1]
+    for key, group in with_machine(rows, keys).groupby(keys, sort=True, dropna=False):
+        yield dict(zip(keys, key, strict=True)), group
 
 
 def stratum_columns(metric: str) -> tuple[str, ...]:
@@ -235,7 +244,7 @@ def array(
         where = place[0][block], place[1][int(seed)]
         if status != "ok":
             reasons[where] = NOT_YET if status == "missing" else str(status)
-        elif not np.isfinite(value):
+        elif pd.isna(value) or not np.isfinite(value):
             reasons[where] = "not measured"
         else:
             values[where] = value
@@ -256,7 +265,7 @@ def refuse_duplicates(rows: pd.DataFrame, stratum: dict[str, object]) -> None:
     ]
     differing = [
         name
-        for name in ("params", "augment", "digest", "hardware", "torch", "commit")
+        for name in ("params", "augment", "data", "digest", "hardware", "torch", "commit")
         if name in same and same[name].nunique() > 1
     ]
     raise UserError(

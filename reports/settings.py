@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from .scores import SETTINGS
 from .style import Look, look
 
 SHARED = ["backbone", "resolution", "width", "source", "kimg", "batch", "precision", "extractor", "protocol"]
@@ -52,7 +53,7 @@ def settings(rows: pd.DataFrame, curves: pd.DataFrame, across_shots: bool = Fals
     """Split rows and curves into settings; with ``across_shots`` the number of shots may vary inside one."""
     if rows.empty:
         return []
-    columns = SHARED if across_shots else [*SHARED, "shots"]
+    columns = [*SHARED, *([] if across_shots else ["shots"]), *(name for name in SETTINGS if name in rows)]
     frame = rows.assign(kimg=rows["kimg"].astype(float)).sort_values(["target", "label", "seed", "key"])
     reference = frame["reference"].astype(bool)
     compared = frame[~reference] if not reference.all() else frame
@@ -68,7 +69,7 @@ def settings(rows: pd.DataFrame, curves: pd.DataFrame, across_shots: bool = Fals
         inside = named[named["key"].isin(group["key"])]
         words = [_word(column, value) for column, value in zip(varying, values, strict=True)]
         first = group.iloc[0]
-        told = [column for column in columns if column in varying or column not in ("width", "batch")]
+        told = [column for column in columns if column in varying or column not in ("width", "batch", *SETTINGS)]
         title = " · ".join(_word(column, first[column]) for column in told)
         found.append(
             Setting(slug("-".join(words).replace(" ", "-").lower()), title, group, inside, str(first["extractor"]))
@@ -88,7 +89,7 @@ def _references(references: pd.DataFrame, group: pd.DataFrame, columns: list[str
     """The reference rows that belong to a group; of those that train nothing, the budget says nothing."""
     same = references[columns].astype(str).eq(group[columns].astype(str).iloc[0])
     untrained = references["taught_by"] == "" if "taught_by" in references else pd.Series(True, references.index)
-    for column in ("kimg", "batch"):
+    for column in {"kimg", "batch", "optimisation", "compile", "points"} & set(columns):
         same[column] |= untrained
     return references[same.all(axis=1)]
 
@@ -100,6 +101,11 @@ def _word(column: str, value: object) -> str:
         "shots": "{:.0f} shots",
         "kimg": "{:g} kimg",
         "batch": "batch {:.0f}",
+        "fakes": "{:.0f} fakes",
+        "reals": "{:.0f} reals",
+        "points": "{:.0f} evaluations",
+        "compile": "compile {}",
+        "optimisation": "optimisation {}",
         "source": "from {}",
     }
     return forms.get(column, "{}").format(value)

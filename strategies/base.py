@@ -1,8 +1,9 @@
 """What a strategy is: how a generative model for the target is initialised, trained by one step, and sampled."""
 
 import dataclasses
+import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..bench.backbones.layout import follow_layout
-from ..bench.errors import Diverged
+from ..bench.errors import Diverged, UserError
 
 if TYPE_CHECKING:
     from ..bench.augment.base import Augmentation
@@ -71,9 +72,16 @@ def tunable(
     """
     if (choices is None) == (low is None or high is None):
         raise TypeError("give either low and high, or choices")
+    if log and low is not None and low <= 0:
+        raise ValueError(f"log=True needs low above 0, not {low!r}: no logarithmic range begins there")
     metadata = {"low": low, "high": high, "log": log, "choices": choices, "searched": searched}
     metadata |= {"least": least, "most": most}
     return dataclasses.field(default=default, metadata=metadata)
+
+
+def undeclared(kind: type) -> list[str]:
+    """The ``tunable`` attributes of a class that are no hyper-parameters, as no ``@dataclass`` made fields of them."""
+    return [name for name, _ in inspect.getmembers_static(kind, lambda value: isinstance(value, dataclasses.Field))]
 
 
 @dataclass
@@ -125,16 +133,25 @@ class Strategy(ABC):
         return backbone.make_generator()
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that a bit-exact resume needs: nested dictionaries of tensors and plain numbers."""
+        """Everything that a bit-exact resume needs: nested dictionaries of tensors and plain numbers.
+
+        Its keys are the same from ``prepare`` to the last step: an attribute that is None at first is no state.
+        """
         return {name: _save(value) for name, value in self._stateful().items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore what ``state_dict`` gave, after ``prepare``. Refuses a state with other names in it."""
-        names = set(self._stateful())
-        if names != set(state):
-            raise ValueError(f"checkpoint does not match {type(self).__name__}: {sorted(names ^ set(state))}")
+        """Restore what ``state_dict`` gave, after ``prepare``.
+
+        Raises ``UserError`` that names the attributes which that does not fit.
+        """
+        require_state(self, self._stateful(), state)
         for name, value in state.items():
-            setattr(self, name, _restore(getattr(self, name), value))
+            try:
+                setattr(self, name, _restore(getattr(self, name), value))
+            except (KeyError, TypeError, ValueError, RuntimeError) as error:
+                if isinstance(error, RuntimeError) and "loading state_dict" not in str(error):  # no memory, say
+                    raise
+                raise _misfit(self, [name]) from error
 
     def _stateful(self) -> dict[str, Any]:
         fields = {field.name for field in dataclasses.fields(self)}
@@ -143,6 +160,20 @@ class Strategy(ABC):
             for name, value in vars(self).items()
             if name not in fields and not name.startswith("source") and _has_state(value)
         }
+
+
+def require_state(strategy: Strategy, expected: Iterable[str], found: Iterable[str]) -> None:
+    """Raise ``UserError`` with the attributes that hold state in one of two moments of the training only."""
+    if differing := set(expected) ^ set(found):
+        raise _misfit(strategy, differing)
+
+
+def _misfit(strategy: Strategy, names: Iterable[str]) -> UserError:
+    attributes = ", ".join(map(repr, sorted(names)))
+    return UserError(
+        f"strategy {type(strategy).__name__} cannot go on from a checkpoint: state must be there from the start on, "
+        f"which is not so for {attributes}; make it in prepare or adapt, each tensor of its full shape"
+    )
 
 
 def _has_state(value: Any) -> bool:
@@ -165,6 +196,8 @@ def _restore(current: Any, saved: Any) -> Any:
         if isinstance(current, torch.optim.Optimizer):
             follow_layout(current)
         return current
+    if isinstance(current, Tensor) != isinstance(saved, Tensor):
+        raise TypeError(f"{type(saved).__name__} for {type(current).__name__}")
     if isinstance(current, Tensor):
         return saved.to(current.device)
     return type(current)(saved)

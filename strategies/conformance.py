@@ -5,8 +5,11 @@ The test suite runs them on all registered strategies, ``graftbench check FILE.p
 
 import dataclasses
 import functools
+import sys
+import typing
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,8 +18,9 @@ from torch import Tensor
 from ..bench.backbones import Backbone
 from ..bench.errors import UserError
 from ..bench.numerics import numerical_settings
+from ..bench.plugins import place_in, said_by
 from ..bench.source import load_exactly
-from .base import Setup, Strategy, generate
+from .base import Setup, Strategy, generate, undeclared
 from .movement import Movement
 from .tiny import CPU, tiny_batch, tiny_setup
 
@@ -32,14 +36,15 @@ class Nonconformance(Exception):
 
 @dataclass(frozen=True)
 class Outcome:
-    """The result of one check; ``failure`` is empty if it holds."""
+    """The result of one check, named with what it found; ``failure`` is empty if it holds."""
 
     check: str
     failure: str = ""
 
 
 def conformance(kind: type[Strategy], backbone: Backbone, device: torch.device = CPU) -> Iterator[Outcome]:
-    """Run each check of ``CHECKS`` on a miniature setup. An error inside the strategy fails the check that met it.
+    """Run each check of ``CHECKS`` on a miniature setup. An error inside the strategy fails the check that met it,
+    and so does an end of the process.
 
     On a GPU torch computes deterministically meanwhile, as ``graftbench run --deterministic`` has it: only then are
     equal runs equal to the bit.
@@ -49,13 +54,22 @@ def conformance(kind: type[Strategy], backbone: Backbone, device: torch.device =
         gpu = [device] if device.type == "cuda" else []
         with torch.random.fork_rng(devices=gpu), numerical_settings("float32", deterministic=bool(gpu)):
             try:
-                check(trial)
-            except Nonconformance as failure:
+                found = check(trial)
+            except (Nonconformance, UserError) as failure:
                 yield Outcome(name, str(failure))
-            except Exception as error:
-                yield Outcome(name, f"{type(error).__name__}: {error}")
+            except (Exception, SystemExit) as error:
+                yield Outcome(name, _told(error, kind))
             else:
-                yield Outcome(name)
+                yield Outcome(f"{name} ({found})" if found else name)
+
+
+def _told(error: BaseException, kind: type[Strategy]) -> str:
+    """What a strategy raised, with the line of its file that it came through."""
+    file = getattr(sys.modules.get(kind.__module__), "__file__", None)
+    place = place_in(file, error)
+    where = f"{Path(file).name}, {place}: " if file and place else ""
+    advice = "; a strategy must not end the process: raise an error instead" if isinstance(error, SystemExit) else ""
+    return f"{where}{said_by(error)}{advice}"
 
 
 class Trial:
@@ -68,8 +82,23 @@ class Trial:
 
     def prepared(self, **params: Any) -> Strategy:
         strategy = self.kind(**params)
-        strategy.prepare(tiny_setup(self.backbone, steps=4 * STEPS, device=self.device))
+        strategy.prepare(self._new_setup())
         return strategy
+
+    def train(self, strategy: Strategy, first: int, count: int) -> list[dict[str, Tensor]]:
+        """Steps ``first`` … of a prepared strategy; none for a reference that does not train."""
+        return [strategy.step(tiny_batch(self._setup, first + i)) for i in range(count)] if strategy.trains else []
+
+    def sample(self, strategy: Strategy, seed: int = 0) -> Tensor:
+        return strategy.sample(SAMPLES, torch.Generator(self.device).manual_seed(seed))
+
+    def _new_setup(self) -> Setup:
+        return tiny_setup(self.backbone, steps=4 * STEPS, device=self.device)
+
+    @functools.cached_property
+    def _setup(self) -> Setup:
+        """Of the batches; each strategy gets another one, and need not keep it."""
+        return self._new_setup()
 
     @functools.cached_property
     def trained(self) -> Strategy:
@@ -78,7 +107,7 @@ class Trial:
         strategy = self.prepared()
         self.start = _copied(strategy.state_dict())
         self.movement = Movement(strategy)
-        self.losses = train(strategy, 0, STEPS)
+        self.losses = self.train(strategy, 0, STEPS)
         return strategy
 
     @functools.cached_property
@@ -92,12 +121,12 @@ class Trial:
         """Trained until its images differ, at most ``SETTLED`` steps: a fresh generator's BatchNorm statistics make
         them all the same at first."""
         strategy = self.trained
-        if not strategy.trains or _all_differ(sample(strategy)):
+        if not strategy.trains or _all_differ(self.sample(strategy)):
             return strategy
         strategy = self.prepared()
         for step in range(0, SETTLED, 10):
-            train(strategy, step, 10)
-            if _all_differ(sample(strategy)):
+            self.train(strategy, step, 10)
+            if _all_differ(self.sample(strategy)):
                 break
         return strategy
 
@@ -106,21 +135,12 @@ def _all_differ(images: Tensor) -> bool:
     return len(images.flatten(1).unique(dim=0)) == len(images)
 
 
-def train(strategy: Strategy, first: int, count: int) -> list[dict[str, Tensor]]:
-    """Steps ``first`` … of a prepared strategy; none for a reference that does not train."""
-    setup: Setup = strategy.setup  # pyright: ignore[reportAttributeAccessIssue]
-    return [strategy.step(tiny_batch(setup, first + i)) for i in range(count)] if strategy.trains else []
-
-
-def sample(strategy: Strategy, seed: int = 0) -> Tensor:
-    setup: Setup = strategy.setup  # pyright: ignore[reportAttributeAccessIssue]
-    return strategy.sample(SAMPLES, torch.Generator(setup.device).manual_seed(seed))
-
-
 def declares_its_hyper_parameters(trial: Trial) -> None:
-    """Every dataclass field is ``tunable``, its default inside its range; a dear strategy says why."""
-    if not dataclasses.is_dataclass(trial.kind):
-        raise Nonconformance("put @dataclass above the class, so that its fields are hyper-parameters")
+    """Each ``tunable`` is a dataclass field and each field ``tunable``, its default inside its range and both of its
+    type; a dear strategy says why."""
+    if names := undeclared(trial.kind):
+        raise Nonconformance(f"put @dataclass above the class, so that {', '.join(names)} can be set in a matrix")
+    types = typing.get_type_hints(trial.kind)
     for field in dataclasses.fields(trial.kind):
         where = f"{field.name} = {field.default!r}"
         if "choices" not in field.metadata:
@@ -128,9 +148,14 @@ def declares_its_hyper_parameters(trial: Trial) -> None:
         choices, low, high, default = *(field.metadata[name] for name in ("choices", "low", "high")), field.default
         if not (default in choices if choices is not None else low <= default <= high):  # pyright: ignore
             raise Nonconformance(f"{where} lies outside its search range")
-    bound, reason = trial.kind.max_relative_cost
-    if bound > EXPLAINED_ABOVE and not reason:
-        raise Nonconformance(f"max_relative_cost is {bound:g}: say why in its second element")
+        if types[field.name] is int and choices is None and not all(isinstance(v, int) for v in (default, low, high)):
+            raise Nonconformance(f"{where} is an int between {low!r} and {high!r}: give whole numbers")
+    match trial.kind.max_relative_cost:
+        case (int() | float() as bound, str() as reason):
+            if bound > EXPLAINED_ABOVE and not reason:
+                raise Nonconformance(f"max_relative_cost is {bound:g}: say why in its second element")
+        case other:
+            raise Nonconformance(f'max_relative_cost is {other!r}: give a number and why, as (5.0, "two generators")')
 
 
 def trains_without_nan(trial: Trial) -> None:
@@ -155,14 +180,14 @@ def trains_at_the_ends_of_its_ranges(trial: Trial) -> None:
     for end in (0, -1):
         fields = dataclasses.fields(trial.kind)
         params = {f.name: (f.metadata["choices"] or (f.metadata["low"], f.metadata["high"]))[end] for f in fields}
-        for name, loss in train(trial.prepared(**params), 0, 1)[0].items():
+        for name, loss in trial.train(trial.prepared(**params), 0, 1)[0].items():
             if not torch.isfinite(loss).all():
                 raise Nonconformance(f"with {params} the loss {name!r} is {float(loss)}")
 
 
 def samples_images(trial: Trial) -> None:
     """``sample`` gives uint8 images of the right shape, all of them different, and a ``generator`` is exposed."""
-    images = sample(trial.settled)
+    images = trial.sample(trial.settled)
     size = trial.backbone.resolution
     if images.dtype != torch.uint8 or images.shape != (SAMPLES, 3, size, size):
         shape = list(images.shape)
@@ -187,17 +212,17 @@ def can_be_taken_away(trial: Trial) -> None:
     rng = torch.Generator(trial.device).manual_seed(0)
     latents = torch.randn(SAMPLES, generator.latent_dim, generator=rng, device=trial.device)
     images = generate(generator.to(trial.device).eval(), latents)
-    if (images.int() - sample(strategy).int()).abs().max() > 1:
+    if (images.int() - trial.sample(strategy).int()).abs().max() > 1:
         raise Nonconformance("sample makes other images than the generator alone from standard normal latents")
 
 
 def samples_respect_their_seed(trial: Trial) -> None:
     """Equal states of ``rng`` give equal images whatever the global random state, different ones different images."""
-    first = sample(trial.settled)
+    first = trial.sample(trial.settled)
     torch.rand(7)
-    if not torch.equal(first, sample(trial.settled)):
+    if not torch.equal(first, trial.sample(trial.settled)):
         raise Nonconformance("the same rng state gave other images: draw everything from the rng given to sample")
-    if torch.equal(first, sample(trial.settled, seed=1)):
+    if torch.equal(first, trial.sample(trial.settled, seed=1)):
         raise Nonconformance("another rng state gave the same images: use the rng given to sample")
 
 
@@ -212,27 +237,32 @@ def resumes_bit_exactly(trial: Trial) -> None:
     """state_dict -> a new object -> prepare -> load_state_dict -> the same next steps and the same images."""
     original = trial.trained
     state, random_state = _copied(original.state_dict()), _random_state(trial.device)
-    losses = train(original, STEPS, STEPS)
+    losses = trial.train(original, STEPS, STEPS)
     resumed = trial.second
     resumed.load_state_dict(state)
     _set_random_state(trial.device, random_state)
     hint = "is something that changes in step kept in a place that state_dict does not see?"
-    _require_equal(losses, train(resumed, STEPS, STEPS), f"after a resume the losses differ; {hint}")
+    _require_equal(losses, trial.train(resumed, STEPS, STEPS), f"after a resume the losses differ; {hint}")
     _require_equal(original.state_dict(), resumed.state_dict(), f"after a resume the state differs; {hint}")
-    _require_equal(sample(original), sample(resumed), f"after a resume the images differ; {hint}")
+    _require_equal(trial.sample(original), trial.sample(resumed), f"after a resume the images differ; {hint}")
 
 
-def moves_only_what_it_trains(trial: Trial) -> None:
-    """Every tensor outside ``trained()`` is bit-identical after some steps, and something inside has moved."""
+def moves_only_what_it_trains(trial: Trial) -> str | None:
+    """Every tensor outside ``trained()`` is bit-identical after some steps, and something inside has moved.
+
+    How much is said, for whoever named more than they train: a strategy with phases need not move all in some steps.
+    """
     strategy = trial.trained
     moved = trial.movement.forbidden()
     if moved:
         raise Nonconformance(f"moved without being in trained(): {', '.join(moved[:5])}")
-    if strategy.trains and not trial.movement.anything():
+    moved, named = trial.movement.counts()
+    if strategy.trains and not moved:
         raise Nonconformance("nothing in trained() has moved")
+    return f"{moved:,} of {named:,} named parameters moved" if strategy.trains else None
 
 
-CHECKS: dict[str, Callable[[Trial], None]] = {
+CHECKS: dict[str, Callable[[Trial], str | None]] = {
     "declares its hyper-parameters": declares_its_hyper_parameters,
     "trains without NaN": trains_without_nan,
     "moves only what it says it trains": moves_only_what_it_trains,

@@ -19,7 +19,9 @@ class Movement:
 
     def __init__(self, strategy: Strategy):
         self.strategy = strategy
-        self.trained = {id(p) for group in strategy.trained().values() for p in group}
+        named = {id(p): p for group in strategy.trained().values() for p in group}
+        self.trained = named.keys()
+        self.named = [(parameter, parameter.detach().clone()) for parameter in named.values()]
         self.before = {path: tensor.detach().clone() for path, tensor, _ in self._tensors()}
 
     def forbidden(self) -> list[str]:
@@ -32,11 +34,13 @@ class Movement:
                 changed.append(path)
         return sorted(changed)
 
-    def anything(self) -> bool:
-        """Whether some trained parameter moved."""
-        return any(
-            id(tensor) in self.trained and not _same(tensor, self.before[path]) for path, tensor, _ in self._tensors()
-        )
+    def counts(self) -> tuple[int, int]:
+        """How many of the parameters that ``trained()`` named have moved, and how many those are; a tensor moves whole.
+
+        Not all need to: a step may train some of them at times only, or have no gradient for them yet.
+        """
+        moved = sum(parameter.numel() for parameter, before in self.named if not _same(parameter, before))
+        return moved, sum(parameter.numel() for parameter, _ in self.named)
 
     def _tensors(self) -> Iterator[tuple[str, Tensor, bool]]:
         """Each tensor with its path and whether it may move."""

@@ -30,7 +30,7 @@ class Multitask(FineTune):
     uses_source_images: ClassVar[bool] = True
 
     weight: float = tunable(0.5, low=0.05, high=2.0, log=True)
-    ratio: float = tunable(0.5, low=0.25, high=1.0)
+    ratio: float = tunable(0.5, low=0.25, high=1.0, least=0.01)  # without any source image it is weight 0
 
     def adapt(self) -> None:
         self.discriminator = TwoHeads(cast(Discriminator, self.discriminator))

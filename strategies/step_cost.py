@@ -8,7 +8,8 @@ import torch
 
 from ..bench.augment import make_augmentation
 from ..bench.backbones import Backbone
-from .base import Strategy
+from ..bench.errors import UserError
+from .base import Strategy, require_state
 from .finetune import FineTune
 from .tiny import tiny_batch, tiny_setup
 
@@ -28,6 +29,7 @@ def relative_step_costs(
 
     Whole runs of ``rounds`` x ``ROUND`` steps on one thread, so that what a strategy does once (a probe's end) counts
     in full; all take turns, so that whatever else the machine does hurts them alike. Preparing is not counted.
+    Raises ``UserError`` if a strategy ends the process, which would pass for a success, or makes state on the way.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -36,6 +38,8 @@ def relative_step_costs(
             _rounds(contender, backbone, batch, rounds) for contender in (Contender(FineTune), *contenders.values())
         ]
         seconds = [sum(run) for run in zip(*zip(*runs, strict=True), strict=True)]
+    except SystemExit as error:
+        raise UserError("a strategy ends the process in prepare or step (SystemExit); raise an error there") from error
     finally:
         torch.set_num_threads(threads)
     return {name: ours / seconds[0] for name, ours in zip(contenders, seconds[1:], strict=True)}
@@ -48,6 +52,7 @@ def _rounds(contender: Contender, backbone: Backbone, batch: int, rounds: int) -
     setup = tiny_setup(backbone, augmentation=augmentation, batch=batch, steps=steps)
     strategy = contender.kind()
     strategy.prepare(setup)
+    names = set(strategy.state_dict())
     strategy.step(tiny_batch(setup, 0))
     for index in range(rounds):
         batches = [tiny_batch(setup, 1 + index * ROUND + i) for i in range(ROUND)]
@@ -55,3 +60,4 @@ def _rounds(contender: Contender, backbone: Backbone, batch: int, rounds: int) -
         for real in batches:
             strategy.step(real)
         yield time.process_time() - started
+    require_state(strategy, names, strategy.state_dict())  # these are more steps than the conformance checks make

@@ -91,6 +91,7 @@ def _fetch(name: str, report: "Report") -> list[str]:
 def check_domain(name: str) -> None:
     """Print what a domain holds: its splits, unreadable files, duplicates, leaks, and what can be reported."""
     from ...datasets import open_domain, reportable
+    from ...datasets.collection import displayed
     from ...datasets.image_set import ImageSet
     from ..metrics.evaluator import SMALLEST_SET
 
@@ -98,7 +99,7 @@ def check_domain(name: str) -> None:
     refuses = isinstance(domain, ImageSet) and domain.on_bad == "error"
     if isinstance(domain, ImageSet):
         domain.on_bad = "skip"  # unreadable files are what is to be shown
-    print(f"{name}: {_sizes(domain)}")
+    print(f"{displayed(name)}: {_sizes(domain)}")
     if isinstance(domain, ImageSet):
         for position, why in domain.survey.problems.items():
             print(f"  cannot be used: {domain.listed.names[position]} ({why})")
@@ -110,13 +111,16 @@ def check_domain(name: str) -> None:
         for leak in leaks[:NAMED]:
             print(f"    {leak}")
         print(f"  resize: {domain.resize}")
-    smallest = min(domain.sizes()["validation"], domain.sizes()["reference"])
+    sizes = domain.sizes()
+    whole, smallest = sum(sizes.values()), min(sizes["validation"], sizes["reference"])
     if smallest < SMALLEST_SET:
+        fewer = "does with fewer" if whole >= SMALLEST_SET else f"needs {SMALLEST_SET} in all"
         print(
             f"  a run refuses this set as it is: {smallest} images are too few to measure with, {SMALLEST_SET} are "
-            "needed in the validation and in the reference split (30 in all); protocol: literature does with fewer"
+            f"needed in the validation and in the reference split (30 in all); protocol: literature {fewer}"
         )
-    print(f"  {reportable(domain)}")
+    if whole >= SMALLEST_SET:
+        print(f"  {reportable(domain)}")
 
 
 def _sizes(domain: "Domain") -> str:

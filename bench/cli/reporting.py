@@ -124,6 +124,8 @@ def pictures(store: "Store", rows: "pd.DataFrame") -> dict[str, dict[str, Path]]
 
     found = {kind: {} for kind in ("sample_images", "real_images", "shot_images", "interpolation_images")}
     columns = ("key", "target", "resolution", "shots", "seed")
+    if rows.empty:  # has no columns
+        return found
     for key, target, resolution, shots, seed in zip(*(rows[name] for name in columns), strict=True):
         grid = reference_grid(target, int(resolution))
         found["sample_images"][key] = store.folder(key) / "samples.png"

@@ -68,7 +68,7 @@ def run(
     from ..files import write_atomically, write_json
     from ..planning import plan_matrix
     from ..plugins import load_plugins
-    from ..rows import read_curves, read_rows
+    from ..rows import make_count, read_curves, read_rows
     from ..store import Store
 
     if processes > 1 and device.startswith("cuda:"):
@@ -96,18 +96,24 @@ def run(
         plan = _tune(how, opened, asked, plan)
     for cell in plan.cells:
         opened.add(cell)
+    again, superseded = make_count(opened, [cell.key for cell in plan.cells])
     if not strategy:
         import yaml
 
         write_atomically(opened.root / "matrix.yaml", yaml.safe_dump(asked.model_dump(mode="json"), sort_keys=False))
     pending = [cell for cell in plan.cells if _is_pending(opened, cell, retry)]
     say_notes(plan)
+    if superseded:
+        say(
+            f"{superseded} earlier results in {opened.root} do not count any more (other code, source model, images or "
+            "tuning); they are kept"
+        )
     if not pending:
         say(f"nothing to do: all {len(plan.cells)} cells of {asked.name} are in {opened.root}")
     else:
         write_json(opened.root / "environment.json", describe_environment())
         _run_cells(how, opened, asked, plan, pending)
-    if report and (pending or not (opened.report / "index.html").exists()):
+    if report and (pending or again or not (opened.report / "index.html").exists()):
         from .reporting import write_store_report
 
         write_store_report(opened)
@@ -115,13 +121,17 @@ def run(
         read_rows(opened)  # keeps the tables, so that reading a large store stays quick
         read_curves(opened)
     ended = Counter(opened.status(cell.key) for cell in plan.cells)
-    if pending:
-        say(", ".join(f"{count} {status}" for status, count in ended.most_common()))
+    if pending or ended["ok"] < len(plan.cells):
+        said = ", ".join(f"{count} {status}" for status, count in ended.most_common())
+        say(said if pending else f"{said}; --retry runs again what did not end ok")
         for cell in plan.cells:
             if opened.status(cell.key) not in ("ok", "missing"):
                 _say_failure(opened, cell)
         if left := ended["missing"]:  # their workers said so
-            say(f"{left} cells were not run: the code has changed since they were planned; run `graftbench run` again")
+            say(
+                f"{left} cells were not run: the code or the images have changed since they were planned; run "
+                "`graftbench run` again"
+            )
     if report:
         say(f"report: {(opened.report / 'index.html').resolve()}")
     if ended["ok"] < len(plan.cells):

@@ -62,8 +62,8 @@ Ctrl-C stops cleanly, and what had not finished stays missing and resumes; a sec
 def record_silent_end(folder: Path, code: int) -> None:
     """Write a status for a worker that left none: killed by a signal, or gone with ``code``.
 
-    A cell that was planned with other code stays missing. Raises ``UserError`` if the worker could not write: the cell
-    is not to blame and stays missing.
+    A cell that was planned with other code or images stays missing. Raises ``UserError`` if the worker could not write:
+    the cell is not to blame and stays missing.
     """
     if code == CHANGED or read_status(folder)["status"] != "missing":
         return

@@ -12,7 +12,7 @@ import psutil
 from ..errors import UserError
 from ..pinning import pinned
 from ..store import read_status, write_status
-from ..worker import BUSY, CHANGED, CODE_HAS_CHANGED, PARENT
+from ..worker import BUSY, CHANGED, PARENT
 from .job import Job, record_silent_end
 
 POLL_SECONDS = 0.1
@@ -90,7 +90,8 @@ def kill(cell: CellProcess) -> None:
 def wait(cell: CellProcess) -> int:
     """Watch one cell to its end; returns its exit code, with its status written unless another process has the cell.
 
-    Raises ``UserError`` if the cell was planned with other code than is here: the scheduler tells it to the run.
+    Raises ``UserError`` if the cell was planned with other code or images than are here: the scheduler tells it to the
+    run.
     """
     try:
         while (code := poll(cell)) is None:
@@ -98,7 +99,10 @@ def wait(cell: CellProcess) -> int:
     finally:
         kill(cell)
     if code == CHANGED:
-        raise UserError(f"{cell.job.folder.name}: {CODE_HAS_CHANGED}")
+        raise UserError(
+            f"{cell.job.folder.name}: the code or the images have changed since this cell was planned; run "
+            "`graftbench run` again"
+        )
     if code != BUSY:
         record_silent_end(cell.job.folder, code)
     return code

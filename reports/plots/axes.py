@@ -8,6 +8,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from ...bench.metrics.names import METRICS, split_name
 
+DRAWABLE = 1e100
+"""What is larger is a run that went wrong, and no axis is drawn to show it."""
+
 
 def metric_title(column: str, direction: bool = True) -> str:
     """``kid@x`` -> ``KID@x ↓``; a name without ``@`` stands for every extractor."""
@@ -57,6 +60,7 @@ def no_overlap(axes: Axes) -> None:
 def fit_to_means(axes: Axes, means: np.ndarray, lines: Sequence[float] = ()) -> None:
     """Let the means (and reference lines) set the vertical range: with two seeds an interval is far wider than both."""
     values = np.array([*means[np.isfinite(means)], *(line for line in lines if np.isfinite(line))])
+    values = values[np.abs(values) < DRAWABLE]
     if axes.get_yscale() == "log":
         values = values[values > 0]
     if len(values) == 0:

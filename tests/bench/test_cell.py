@@ -19,7 +19,7 @@ RICH = a_cell(
 
 def test_keys_and_places_are_those_of_cells_stored_earlier():
     assert (a_cell().key, a_cell().place) == ("082ba3f19570f11e", "082ba3f19570f11e")
-    assert (RICH.key, RICH.place) == ("dfeb38d43554d386", "4d6eac31288dc998")
+    assert (RICH.key, RICH.place) == ("dfeb38d43554d386", "6e477f78f66bb9d6")
 
 
 def test_a_cell_read_back_is_the_same_cell():
@@ -31,5 +31,11 @@ def test_the_specification_has_every_field():
 
 
 def test_a_place_is_the_same_with_other_code_and_weights_and_no_other_change():
-    assert dataclasses.replace(RICH, digest="other", source_sha256="other").place == RICH.place
-    assert dataclasses.replace(RICH, seed=4).place != RICH.place
+    other = dataclasses.replace(RICH, digest="other", source_sha256="other")
+    assert other.place == RICH.place != dataclasses.replace(RICH, seed=4).place
+
+
+def test_a_place_is_the_same_with_other_images_in_a_folder_and_another_choice_of_a_search():
+    assert dataclasses.replace(RICH, data="other").place == RICH.place
+    chosen, given = ({**RICH.params, name: 0.5} for name in ("strength", "rate"))
+    assert dataclasses.replace(RICH, params=chosen).place == RICH.place != dataclasses.replace(RICH, params=given).place

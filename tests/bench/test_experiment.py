@@ -7,7 +7,7 @@ import pytest
 import torch
 from finished import a_cell
 from graftbench.bench import experiment
-from graftbench.bench.errors import Diverged
+from graftbench.bench.errors import Diverged, UserError
 from graftbench.bench.experiment import Interrupted, run_cell
 from graftbench.strategies.base import to_float, to_uint8
 from graftbench.strategies.scratch import Scratch
@@ -98,3 +98,31 @@ def test_images_that_are_no_numbers_are_not_measured(tmp_path, monkeypatch, valu
 def test_more_points_than_steps_repeat_the_last_losses(tmp_path):
     rows = run(tmp_path / "cell", dataclasses.replace(CELL, kimg=8 / 1000, points=2))
     assert rows[2]["kimg"] == 0.008 and "loss_generator" in rows[2]
+
+
+def test_state_that_appears_on_the_way_is_refused_before_a_checkpoint_is_spoilt(tmp_path, monkeypatch):
+    step = Scratch.step
+
+    def makes_late(strategy, real):
+        strategy.momentum = torch.zeros(3)
+        return step(strategy, real)
+
+    monkeypatch.setattr(Scratch, "step", makes_late)
+    with pytest.raises(UserError, match=r"strategy Scratch .* 'momentum'; make it in prepare or adapt") as raised:
+        run(tmp_path / "cell")
+    assert "\n" not in str(raised.value)
+    assert "momentum" not in experiment.load_checkpoint(tmp_path / "cell")["training"]["strategy"]
+
+
+@pytest.mark.parametrize("saved", [{"momentum": torch.zeros(3)}, {"steps_done": torch.zeros(3)}, {"average": {}}])
+def test_a_checkpoint_that_does_not_fit_says_what_and_what_to_delete(tmp_path, saved):
+    with pytest.raises(Interrupted):
+        run(tmp_path / "cell", asked_to_stop=lambda: True)
+    state = experiment.load_checkpoint(tmp_path / "cell")
+    state["training"]["strategy"] |= saved
+    experiment.save_checkpoint(tmp_path / "cell", state)
+    (name,) = saved
+    delete = f"delete {tmp_path / 'cell'}/checkpoint"
+    with pytest.raises(UserError, match=f"strategy Scratch .* {name!r}; .* {delete}") as raised:
+        run(tmp_path / "cell")
+    assert "\n" not in str(raised.value)

@@ -1,13 +1,15 @@
 """Stores from several machines become one, and nothing that was stored is lost."""
 
+import os
+
 import filelock
 import pytest
 from finished import KID, a_cell, fail, finish
 from graftbench.bench.errors import UserError
 from graftbench.bench.files import write_atomically
 from graftbench.bench.merging import merge
-from graftbench.bench.rows import read_conflicts, read_curves, read_rows
-from graftbench.bench.store import Store
+from graftbench.bench.rows import make_count, read_conflicts, read_curves, read_rows
+from graftbench.bench.store import ASKED, Store
 
 
 @pytest.fixture
@@ -95,7 +97,32 @@ def test_merging_again_changes_nothing_and_the_inputs_are_only_read(stores, tmp_
     assert [contents(store) for store in stores] == before
     everything = set(first.values())
     for each in before:
-        assert set(each.values()) <= everything, "every stored file is in the merged store"
+        kept = {content for name, content in each.items() if not name.endswith(ASKED)}  # the later one replaces it
+        assert kept <= everything, "every stored file is in the merged store"
+
+
+def test_the_result_that_counted_counts_in_the_merged_store_whatever_the_dates_of_the_files(stores, tmp_path):
+    old, new = (a_cell(0, digest=digest) for digest in ("older", "newer"))
+    finish(stores[0], old, kid=0.8)
+    finish(stores[0], new, kid=0.5)
+    for age, cell in enumerate((new, old)):
+        os.utime(stores[0].folder(cell.key) / "spec.json", (age, age))
+    out = tmp_path / "c"
+    merge([stores[0]], out)
+    assert list(read_rows(Store(out))[KID]) == [0.5]
+
+
+def test_a_cell_that_was_asked_for_later_elsewhere_counts_after_merging(stores, tmp_path):
+    old, new = (a_cell(0, digest=digest) for digest in ("older", "newer"))
+    for store in stores:
+        finish(store, old, kid=0.8)
+        finish(store, new, kid=0.5)
+    assert make_count(stores[1], [old.key]) == (1, 1)
+    out = tmp_path / "c"
+    merge([stores[0]], out)
+    assert list(read_rows(Store(out))[KID]) == [0.5]
+    merge([stores[1]], out)
+    assert list(read_rows(Store(out))[KID]) == [0.8]
 
 
 def test_a_merge_that_was_killed_half_way_is_completed_by_the_next(stores, tmp_path, monkeypatch):
@@ -106,7 +133,7 @@ def test_a_merge_that_was_killed_half_way_is_completed_by_the_next(stores, tmp_p
     copied = []
 
     def copy_then_die(source, target):
-        if len(copied) == 9:
+        if len(copied) == 11:
             raise KeyboardInterrupt
         copied.append(source)
         real_copy(source, target)

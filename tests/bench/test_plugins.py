@@ -30,6 +30,18 @@ CLASS = 'class It(Scratch):\n    """It."""\n'
         ("number", f"{HEAD}@register(5)\n{CLASS}", "@register must be"),
         ("other", f'{HEAD}@register("p-other")\nclass Other:\n    """Other."""', "'p-other' is no subclass of"),
         ("function", f'{HEAD}@register("p-function")\ndef it():\n    """It."""', "'p-function' is no subclass of"),
+        (
+            "bare",
+            f"{HEAD}from graftbench.strategies import tunable\n"
+            f'@register("p-bare")\n{CLASS}    strength: float = tunable(0.5, low=0.1, high=1.0)',
+            "does not take its hyper-parameters .strength.: put @dataclass above",
+        ),
+        (
+            "logarithm",
+            f"{HEAD}from graftbench.strategies import tunable\n"
+            f'@register("p-logarithm")\n{CLASS}    strength: float = tunable(0, low=0, high=1.0, log=True)',
+            "line 7: cannot be imported: ValueError: log=True needs low above 0, not 0",
+        ),
         ("nothing", "x = 1", "registers nothing"),
         ("broken", "def broken(:", "not a readable Python file"),
     ],

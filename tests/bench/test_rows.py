@@ -9,8 +9,8 @@ from finished import a_cell
 from graftbench.bench.cli.ranking import stored_rows
 from graftbench.bench.errors import UserError
 from graftbench.bench.remote import read_rows_at
-from graftbench.bench.rows import read_curves, read_rows, read_statuses
-from graftbench.bench.store import Store, write_status
+from graftbench.bench.rows import make_count, read_curves, read_rows, read_statuses
+from graftbench.bench.store import Store, write_asked, write_status
 
 KID = "kid@efficientnet-lite0-64"
 
@@ -82,6 +82,42 @@ def test_a_cell_run_again_with_newer_code_supersedes_the_older(store):
     assert len(read_rows(store, superseded=True)) == 5
 
 
+@pytest.mark.parametrize(
+    "change",
+    [{"data": "other images"}, {"source_sha256": "other weights"}, {"params": {"strength": 0.1}}],
+    ids=["images", "source", "tuning"],
+)
+def test_what_is_asked_for_again_supersedes_and_can_be_gone_back_to(tmp_path, change):
+    given = {"strategy": "l2-sp", "params": {"strength": 0.2}, "tuned": ["strength"], "data": "images"}
+    store, first, second = Store(tmp_path / "store", create=True), a_cell(0, **given), a_cell(0, **{**given, **change})
+    for cell in (first, second):
+        store.add(cell)
+    assert make_count(store, [second.key]) == (0, 1)
+    assert list(read_rows(store).key) == [second.key]
+    assert make_count(store, [first.key]) == (1, 1), "as `graftbench run` of the former matrix does"
+    assert list(read_rows(store).key) == [first.key]
+    assert set(read_rows(store, superseded=True).key) == {first.key, second.key}
+
+
+def test_a_clock_that_was_ahead_does_not_decide_what_counts(tmp_path):
+    store, old, new = Store(tmp_path / "store", create=True), a_cell(0), a_cell(0, digest="newer")
+    store.add(old)
+    write_asked(store.folder(old.key), 2**62)
+    store.add(new)
+    assert make_count(store, [new.key]) == (1, 1)
+    assert list(read_rows(store).key) == [new.key]
+
+
+def test_results_on_former_images_of_a_folder_do_not_stand_beside_those_on_its_present_ones(tmp_path):
+    store = Store(tmp_path / "store", create=True)
+    former, present = ({"target": "folder:photos", "data": data} for data in ("former", "present"))
+    for cell in (a_cell(0, **former), a_cell(0, strategy="finetune", **former), a_cell(0, **present), a_cell(1)):
+        store.add(cell)
+    rows = read_rows(store)
+    assert set(zip(rows.strategy, rows.target, strict=True)) == {("scratch", "folder:photos"), ("scratch", "toycats")}
+    assert "present" in set(rows["data"]) and "former" not in set(rows["data"])
+
+
 def test_the_file_of_the_rows_gives_the_rows_of_its_store(store):
     store.add(replace(a_cell(0), digest="newer"))
     rows = read_rows(store)
@@ -99,6 +135,11 @@ def test_an_empty_store_has_no_rows(tmp_path):
     ("file", "content", "message"),
     [
         ("status.json", '{"sta', "is damaged .* delete it, and the cell is run again"),
+        ("status.json", "null", "is damaged .*no status and reason.* delete it, and the cell is run again"),
+        ("status.json", "[" * 100_000, "is damaged .* delete it, and the cell is run again"),
+        ("final.json", "[" * 100_000, "is damaged"),
+        ("final.json", '{"kid@efficientnet-lite0-64": "low"}', "is damaged .kid@efficientnet-lite0-64 is no number"),
+        ("asked.json", "[]", "is damaged .*; delete it"),
         ("spec.json", '{"back', "is no cell of this version"),
         ("spec.json", '{"backbone": "dcgan", "from_the_future": 1}', "is no cell of this version .*from_the_future"),
     ],
@@ -112,6 +153,15 @@ def test_a_damaged_cell_is_named_in_one_line(store, file, content, message):
     if file == "status.json":
         with pytest.raises(UserError, match="is damaged"):
             read_statuses(store)
+
+
+def test_a_curve_that_holds_words_is_named_and_nulls_are_no_numbers(store):
+    path = store.folder(a_cell(0).key) / "curve.jsonl"
+    path.write_text('{"kimg": 0, "kid@x": null}\n')
+    assert read_curves(store)["kid@x"].isna().all()
+    path.write_text('{"kimg": "0"}\n')
+    with pytest.raises(UserError, match=r"curve\.jsonl: is damaged .kimg is no number"):
+        read_curves(store)
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1 and then nothing"])

@@ -5,8 +5,10 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 TIMINGS = ["asked", "train_seconds", "seconds_per_kimg", "wall_seconds", "peak_memory_mb"]
 
@@ -35,6 +37,41 @@ def test_a_run_stores_each_cell_and_a_second_one_does_nothing(graftbench, matrix
     second = graftbench("run", file, "--no-report")
     assert second.returncode == 0 and "nothing to do: all 3 cells" in second.stdout
     assert time.monotonic() - started < 30, "3 s on an idle machine"
+
+    status = cell / "status.json"
+    status.write_text(json.dumps({**json.loads(status.read_text()), "status": "killed", "reason": "signal 9"}))
+    third = graftbench("run", file, "--no-report")
+    assert third.returncode == 1
+    assert "2 ok, 1 killed; --retry runs again what did not end ok" in third.stdout
+    assert "signal 9" in third.stdout
+
+
+def test_a_store_in_which_nothing_was_asked_for_yet_has_a_report(graftbench, tmp_path):
+    (tmp_path / "empty/cells").mkdir(parents=True)
+    done = graftbench("report", "empty")
+    assert done.returncode == 0, done.stderr
+    assert "holds no cells yet" in (tmp_path / "empty/report/index.html").read_text()
+
+
+def test_a_folder_that_grows_supersedes_its_results_until_it_is_as_before(graftbench, matrix_file, tmp_path):
+    photos, added = tmp_path / "photos", tmp_path / "photos/added.png"
+    photos.mkdir()
+    noise = np.random.default_rng(0).integers(0, 256, (31, 32, 32, 3), np.uint8)
+    for number, image in enumerate(noise[1:]):
+        Image.fromarray(image).save(photos / f"{number}.png")
+    file = matrix_file(
+        targets=["folder:photos"], strategies=["scratch"], shots=[2], evaluation={"points": 1, "reals": 8}
+    )
+    seen = []
+    for grown in (False, True, False):
+        Image.fromarray(noise[0]).save(added) if grown else added.unlink(missing_ok=True)
+        done = graftbench("run", file, "--no-report")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert ("1 earlier results in runs/tiny do not count any more" in done.stdout) == (len(seen) > 0)
+        (row,) = rows_of(tmp_path / "runs/tiny").to_dict("records")
+        seen.append((row["key"], row["kid@efficientnet-lite0-64"]))
+        assert graftbench("rank", "runs/tiny").returncode == 0
+    assert seen[0] == seen[2] and seen[0][0] != seen[1][0]
 
 
 def test_the_same_seed_gives_identical_rows(graftbench, matrix_file, tmp_path):
@@ -69,7 +106,7 @@ def test_code_that_changes_between_planning_and_running_is_said_once(graftbench,
     result = graftbench("run", matrix_file(strategies=["edited"], seeds=2), "--plugin", plugin, "--no-report")
     assert result.returncode == 1, result.stdout + result.stderr
     assert "2 missing" in result.stdout
-    assert result.stdout.count("2 cells were not run: the code has changed") == 1
+    assert result.stdout.count("2 cells were not run: the code or the images have changed") == 1
     log = next((tmp_path / "runs/tiny/cells").glob("*/log.txt")).read_text()
     assert log.count("the code has changed") == 1
 

@@ -22,6 +22,8 @@ from graftbench.bench.tuning import (
     trials_of,
     tuned_plan,
 )
+from graftbench.strategies import tunable
+from graftbench.strategies.scratch import Scratch
 
 CELL = a_cell(strategy="l2-sp", batch=16, fakes=8, reals=8, points=5)
 
@@ -57,6 +59,25 @@ def test_a_logarithmic_range_is_drawn_evenly_in_the_exponent():
     exponents = [math.log10(draw("l2-sp", ["strength"], t)["strength"]) for t in range(1, 400)]
     shares = [sum(low <= e < low + 1 for e in exponents) / len(exponents) for low in (-4, -3, -2, -1)]
     assert all(share == pytest.approx(0.25, abs=0.07) for share in shares)
+
+
+@dataclasses.dataclass
+class Declared(Scratch):
+    """As a user writes it: the bounds and the default of a float are not always floats, and the types may be words."""
+
+    strength: "float" = tunable(1, low=0.1, high=10.0, log=True)  # noqa: RUF009
+    share: float = tunable(1, low=0, high=1)
+    weight: "float | None" = tunable(1, low=0, high=2)  # noqa: RUF009
+    rank: int = tunable(4, low=1, high=8)
+
+
+def test_only_what_is_declared_whole_is_drawn_whole(monkeypatch):
+    monkeypatch.setitem(strategies._objects, "declared", Declared)
+    drawn = [draw("declared", ["strength", "share", "weight", "rank"], t) for t in range(1, 20)]
+    for name in ("strength", "share", "weight"):
+        assert all(type(each[name]) is float for each in drawn)
+        assert len({each[name] for each in drawn}) > 10
+    assert all(type(each["rank"]) is int and 1 <= each["rank"] <= 8 for each in drawn)
 
 
 def test_what_the_matrix_sets_and_what_is_not_searched_is_not_drawn():

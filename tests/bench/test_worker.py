@@ -10,7 +10,9 @@ import pytest
 from finished import a_cell
 from graftbench.bench import worker
 from graftbench.bench.checkpoint import NEWEST
+from graftbench.bench.planning import own_images
 from graftbench.bench.store import read_status
+from PIL import Image
 
 
 @pytest.fixture
@@ -49,6 +51,29 @@ def test_a_cell_of_other_code_is_not_run_and_stays_missing(options, monkeypatch,
     plan(options.folder, a_cell(0).with_digest())
     assert worker._run(options, NeverAsked()) == 0
     assert ran and read_status(options.folder)["status"] == "ok"
+
+
+def test_a_cell_of_other_images_is_not_run_and_stays_missing(options, tmp_path, monkeypatch, caplog):
+    monkeypatch.setenv("GRAFTBENCH_CACHE", str(tmp_path / "cache"))
+    caplog.set_level("INFO", "graftbench")
+    ran = []
+    monkeypatch.setattr(worker, "_run_cell", lambda *arguments: ran.append(arguments))
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for shade in range(6):
+        Image.new("RGB", (8, 8), (40 * shade, 0, 0)).save(photos / f"{shade}.png")
+    target = f"folder:{photos}"
+    cell = a_cell(0, target=target, data=own_images("toyfaces", target)).with_digest()
+    plan(options.folder, cell)
+    assert worker._run(options, NeverAsked()) == 0 and len(ran) == 1
+    Image.new("RGB", (8, 8), (0, 0, 255)).save(photos / "0.png")
+    assert worker._run(options, NeverAsked()) == worker.CHANGED
+    assert len(ran) == 1 and read_status(options.folder)["status"] == "missing"
+    assert caplog.records[-1].message == worker.IMAGES_HAVE_CHANGED
+
+
+def test_only_the_users_own_images_are_part_of_a_cell():
+    assert own_images("toyfaces", "toycats") == ""
 
 
 @pytest.mark.parametrize("status", ["ok", "failed"])

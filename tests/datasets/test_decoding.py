@@ -1,5 +1,8 @@
 """Odd files, and what becomes of each."""
 
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from graftbench.datasets.decoding import UnreadableImage, decode
@@ -7,6 +10,21 @@ from pictures import encoded, huge_png, picture
 from PIL import Image
 
 LEFT, RIGHT = (200, 40, 40), (40, 40, 200)
+
+
+def png16(colour: int, first: tuple[int, ...], second: tuple[int, ...], clear: tuple[int, ...]) -> bytes:
+    """A PNG of 16-bit samples, 8 x 8 px, left half ``first``, right half ``second``, with ``clear`` transparent."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    def packed(*samples: int) -> bytes:
+        return struct.pack(f">{len(samples)}H", *samples)
+
+    header = struct.pack(">IIBBBBB", 8, 8, 16, colour, 0, 0, 0)
+    rows = zlib.compress((b"\0" + packed(*first * 4, *second * 4)) * 8)
+    body = chunk(b"IHDR", header) + chunk(b"tRNS", packed(*clear)) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + body
 
 
 def halves() -> Image.Image:
@@ -141,3 +159,13 @@ def test_a_huge_picture_is_refused_before_it_is_unpacked():
     for side in (9_000, 50_000):
         with pytest.raises(UnreadableImage, match="megapixels"):
             decode(huge_png(side, side))
+
+
+@pytest.mark.parametrize(
+    ("colour", "clear", "other", "shown"),
+    [(0, (0x1234,), (0x1235,), (18, 18, 18)), (2, (0x1234, 0x56, 0xFF00), (0xFFFF, 0, 0), (255, 0, 0))],
+    ids=["grey", "colour"],
+)
+def test_the_transparent_colour_of_a_16_bit_png_shows_the_background(colour, clear, other, shown):
+    decoded = decode(png16(colour, clear, other, clear), background=(1, 2, 3))
+    assert decoded.getpixel((0, 0)) == (1, 2, 3) and decoded.getpixel((7, 7)) == shown

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import io
+import os
 import subprocess
 import sys
 import zipfile
@@ -68,6 +69,25 @@ def test_check_shows_splits_problems_duplicates_and_what_can_be_reported(photos)
         "8 reference images: report KID with its standard error",
     ):
         assert line in done.stdout
+
+
+@pytest.mark.parametrize(("count", "said"), [(5, "literature needs 6 in all"), (6, "literature does with fewer")])
+def test_check_offers_no_protocol_that_refuses_the_set_too(photos, count, said):
+    for file in sorted(photos.iterdir())[count:]:
+        file.unlink()
+    done = run("check", f"folder:{photos}")
+    assert f"(30 in all); protocol: {said}" in done.stdout
+    assert ("use protocol: literature" in done.stdout) == (count == 6)
+
+
+def test_check_prints_names_that_are_no_text_and_leaves_the_terminal_alone(photos):
+    place = photos.rename(photos.with_name(os.fsdecode(b"caf\xe9")))
+    (place / os.fsdecode(b"\xff\x1b.png")).write_bytes(b"")
+    command = [sys.executable, "-c", "from graftbench.bench.cli import main; main()", "check", f"folder:{place}"]
+    strict = {**os.environ, "PYTHONIOENCODING": "utf-8:strict"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=strict)
+    assert done.returncode == 0 and "Traceback" not in done.stderr
+    assert r"cannot be used: \udcff\x1b.png (empty)" in done.stdout and "\x1b" not in done.stdout
 
 
 def test_list_shows_sizes_and_whether_the_files_are_here(obama):

@@ -1,6 +1,8 @@
 """The user's own images: what is found, split, refused and reported."""
 
+import hashlib
 import os
+import re
 import shutil
 import zipfile
 from itertools import combinations
@@ -80,6 +82,22 @@ def test_sub_folders_are_classes_and_each_split_holds_each_class(tmp_path):
     one_class = opened(tmp_path / "animals" / "cat")
     assert one_class.classes("shots") is None
     assert sum(one_class.sizes().values()) == 30
+
+
+def test_the_identity_of_a_folder_tells_its_classes_and_not_its_names(photos, tmp_path):
+    flat = opened(photos).identity
+    grouped = []
+    for turn in (2, 4):
+        folder = tmp_path / f"by {turn}"
+        for k, file in enumerate(sorted(photos.iterdir())):
+            place = folder / ("cat" if k % turn else "dog") / f"renamed {file.name}"
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, place)
+        grouped.append(opened(folder).identity)
+    assert len({flat, *grouped}) == 3
+    assert opened(shutil.copytree(folder, tmp_path / "elsewhere")).identity == grouped[-1]
+    contents = sorted(opened(photos).survey.hashes)
+    assert flat == "folder " + hashlib.sha256("\n".join(contents).encode()).hexdigest(), "stores keep their keys"
 
 
 def test_hidden_and_other_files_are_passed_over(photos):
@@ -225,6 +243,65 @@ def test_a_changed_file_is_seen(photos):
     before = hashes(opened(photos))
     (photos / "00.png").write_bytes(encoded(picture(99)))
     assert hashes(opened(photos)) != before
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip"])
+def test_a_replaced_file_of_the_same_size_and_time_is_seen(photos, tmp_path, kind):
+    for file in photos.iterdir():
+        Image.open(file).save(file.with_suffix(".bmp"))
+        file.unlink()
+
+    def pack(path):
+        with zipfile.ZipFile(path, "w") as archive:
+            for file in sorted(photos.iterdir()):
+                archive.write(file, file.name)
+
+    place = photos if kind == "folder" else tmp_path / "photos.zip"
+    changed = photos / "00.bmp" if kind == "folder" else place
+    if kind == "zip":
+        pack(place)
+    before, then = opened(place).identity, changed.stat()
+    picture(99).save(photos / "00.bmp")
+    if kind == "zip":
+        pack(place)
+    os.utime(changed, ns=(then.st_atime_ns, then.st_mtime_ns))
+    assert (changed.stat().st_size, changed.stat().st_mtime_ns) == (then.st_size, then.st_mtime_ns)
+    assert opened(place).identity != before
+
+
+def test_a_path_that_is_no_text_is_as_good_as_any(photos):
+    place = photos.rename(photos.with_name(os.fsdecode(b"caf\xe9")))
+    (place / "00.png").rename(place / os.fsdecode(b"\xff.png"))
+    domain = opened(place)
+    assert sum(domain.sizes().values()) == 20
+    assert domain.listed.where.endswith(r"caf\udce9") and r"\udcff.png" in domain.listed.names
+
+
+@pytest.mark.parametrize("place", ["", "photos.zip"])
+def test_names_that_would_act_on_a_terminal_are_shown_escaped(photos, place):
+    (photos / "two\nlines \x1b[31m.png").write_bytes(b"")
+    if place:
+        with zipfile.ZipFile(photos / place, "w") as archive:
+            for file in photos.glob("*.png"):
+                archive.write(file, file.name)
+    with pytest.raises(UserError) as refusal:
+        opened(photos / place).sizes()
+    assert r"two\nlines \x1b[31m.png (empty)" in str(refusal.value) and str(refusal.value).isprintable()
+
+
+def test_what_a_list_names_and_is_not_there_is_counted_as_unreadable_files_are(photos, tmp_path, caplog):
+    listing = tmp_path / "some.txt"
+    wanted = [f"photos/{number:02}.png" for number in range(27)]
+    listing.write_text("\n".join(wanted))
+    named = ", ".join(rf"photos/{number}.png \(no such file in {photos}\)" for number in range(20, 25))
+    message = f"some.txt: 7 of 27 images cannot be used: {named} and 2 more"
+    with pytest.raises(UserError, match=f"{message}; .*leave them out with on_bad: skip"):
+        opened(listing).sizes()
+    assert sum(opened(listing, "?on_bad=skip").sizes().values()) == 20
+    assert re.search(f"{message}; they are skipped", caplog.text)
+    (photos / "20.png").write_bytes(encoded(picture(20)))
+    with pytest.raises(UserError, match="6 of 27"):
+        opened(listing).sizes()
 
 
 def test_links_back_to_a_parent_do_not_loop(photos):

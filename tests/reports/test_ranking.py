@@ -116,6 +116,26 @@ def test_other_extractors_protocols_and_resolutions_are_ranked_apart(rows):
         assert both[0].stratum[column] != both[1].stratum[column]
 
 
+@pytest.mark.parametrize(
+    ("column", "usual", "other"),
+    [
+        ("fakes", 500, 50),
+        ("reals", 1000, 100),
+        ("points", 5, 2),
+        ("compile", False, True),
+        ("optimisation", "{}", '{"generator_lr": 1e-09}'),
+    ],
+)
+def test_rows_of_other_settings_are_ranked_apart_which_is_said_only_then(rows, column, usual, other):
+    (alone,) = rank(rows.assign(**{column: usual}))
+    assert column not in alone.stratum
+    mixed = rows.assign(**{column: [other if label == "finetune" else usual for label in rows["label"]]})
+    both = rank(mixed)
+    assert sorted((each.stratum[column], len(each.order)) for each in both) == sorted([(usual, 3), (other, 1)])
+    again = rank(pd.concat([rows.assign(**{column: value}) for value in (usual, other)]))
+    assert [len(each.order) for each in again] == [4, 4], "the same strategies with both: nothing is refused"
+
+
 def test_shots_are_blocks_and_the_reader_is_told(rows):
     (ranking,) = rank(pd.concat([rows, synthetic(4, 5, 3, shots=100)[0]]))
     assert len(ranking.blocks) == 10

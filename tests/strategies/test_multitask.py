@@ -1,7 +1,10 @@
 """The joint GAN is domain-conditional, and is fine-tuning when the source counts nothing."""
 
+import pytest
 import torch
 from graftbench.bench import parallel
+from graftbench.bench.errors import UserError
+from graftbench.bench.hyperparameters import check_params
 from graftbench.strategies.finetune import FineTune
 from graftbench.strategies.multitask import Multitask
 from graftbench.strategies.tiny import tiny_batch, tiny_setup
@@ -116,3 +119,8 @@ def test_each_process_takes_source_images_of_its_own(monkeypatch):
 
 def test_its_moving_average_is_as_long_as_that_of_finetune():
     assert trained(Multitask())[0].average.images == trained(FineTune())[0].average.images
+
+
+def test_a_ratio_that_asks_for_no_source_image_is_refused():
+    with pytest.raises(UserError, match=r"multitask.ratio must be at least 0.01, not 0"):
+        check_params("multitask", {"ratio": 0})

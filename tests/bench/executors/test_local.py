@@ -116,7 +116,7 @@ def test_a_cell_of_other_code_stays_missing_is_not_tried_again_and_costs_no_othe
 
 
 def test_on_a_cluster_a_cell_of_other_code_is_told_to_the_run(make_job):
-    with pytest.raises(UserError, match="the code has changed"):
+    with pytest.raises(UserError, match="the code or the images have changed"):
         wait(start(make_job(f"exit {CHANGED}"), 1, 1.0))
 
 
