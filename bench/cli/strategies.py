@@ -68,7 +68,7 @@ def _check(name: str, kind: "type[Strategy]", chosen: list[str], device: "torch.
     for title, failure in _outcomes(kind, chosen, device):
         failures += bool(failure)
         seconds = time.perf_counter() - started
-        print(f"  {'FAIL' if failure else 'ok':4}  {title:58} {seconds:5.1f} s", flush=True)
+        print(f"  {'FAIL' if failure else 'ok':4} {seconds:6.1f} s  {title}", flush=True)
         if failure:
             print(f"        {failure}")
         started = time.perf_counter()
