@@ -72,7 +72,7 @@ def make_count(store: Store, keys: Collection[str]) -> tuple[int, int]:
         at = max(time.time_ns(), int(rows["asked"].max()) + 1)
         for key in behind:
             write_asked(store.folder(key), at)
-        (store.root / "rows.parquet").unlink()  # says when cells were asked for
+        (store.root / "rows.parquet").unlink(missing_ok=True)  # it says when cells were asked for
         rows = read_rows(store, superseded=True)
     return len(behind), len(rows) - len(without_superseded(rows))
 
