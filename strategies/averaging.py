@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from ..bench.backbones.base import Generator
 from .kernels import effective_parameters, plain_buffers, plain_copy
 
 
@@ -20,7 +21,7 @@ class MovingAverage:
 
     RAMP_UP = 0.05
 
-    def __init__(self, network: nn.Module, half_life_kimg: float):
+    def __init__(self, network: Generator, half_life_kimg: float):
         self.module = plain_copy(network).eval().requires_grad_(False)
         self.half_life = half_life_kimg * 1000
         self.images = 0

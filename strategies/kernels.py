@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+Network = TypeVar("Network", bound=nn.Module)
+
 
 class Layout(NamedTuple):
     """How a layer stores the matrix of (out) x (in * k * k) that it multiplies by, one row per output channel.
@@ -106,7 +108,7 @@ def reparametrise(chosen: Iterable[Kernel], make: Callable[[Kernel], R]) -> list
     return made
 
 
-def plain_copy(network: nn.Module) -> nn.Module:
+def plain_copy(network: Network) -> Network:
     """A copy in which each re-parametrised weight is a plain parameter again, with its effective value."""
     plain = copy.deepcopy(network)
     for module in list(plain.modules()):
