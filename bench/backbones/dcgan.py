@@ -73,7 +73,9 @@ class DCGANGenerator(Generator):
         return [Block(4, (self.input,)), *inner, Block(self.resolution, (self.output,))]
 
     def features(self, z: Tensor) -> list[Tensor]:
-        x = z[:, :, None, None]
+        # Strides as those of the weights: cuDNN takes z[:, :, None, None] for channels first, and the gradient's layout
+        # is then not the one that torch.compile foresees.
+        x = z[:, None, None].permute(0, 3, 1, 2)
         outputs = []
         for stage in (self.input, *self.up, self.output):
             x = stage(x)
