@@ -52,21 +52,23 @@ def throughput(
     workload = Workload("finetune", width=width, batch=batch, device=str(choose_device(device)), precision=precision)
     path = run_suite(out, workload.to_json(), strategy, backbone, rounds, threads, allow_busy)
     results = read_results(path).sort_values("seconds_per_kimg")
-    table = Table(box=None, pad_edge=False)
-    for column in ("strategy", "train img/s", "iqr %", "sample img/s", "s/kimg", "MB", "GFLOP/img", "M trained"):
-        table.add_column(column, justify="left" if column == "strategy" else "right", no_wrap=column == "strategy")
-    for row in results.to_dict("records"):
-        table.add_row(
-            f"{row['strategy']} {row['backbone']}@{row['resolution']}",
-            f"{row['training_images_per_second']:.0f}",
-            f"{100 * row['training_iqr']:.0f}",
-            f"{row['sampling_images_per_second']:.0f}",
-            f"{row['seconds_per_kimg']:.2f}",
-            f"{row['peak_memory_mb']:.0f}",
-            f"{row['training_flops_per_image'] / 1e9:.3f}",
-            f"{row['trainable_parameters'] / 1e6:.2f} of {row['parameters'] / 1e6:.2f}",
-        )
-    Console().print(table)
+    for (name, resolution), group in results.groupby(["backbone", "resolution"]):
+        table = Table(title=f"{name}@{resolution}", title_justify="left", box=None, pad_edge=False)
+        table.add_column("strategy", no_wrap=True)
+        for column in ("train\nimg/s", "iqr\n%", "sample\nimg/s", "s/kimg", "MB", "GFLOP\n/img", "M trained\nof all"):
+            table.add_column(column, justify="right", no_wrap=True)
+        for row in group.to_dict("records"):
+            table.add_row(
+                row["strategy"],
+                f"{row['training_images_per_second']:.0f}",
+                f"{100 * row['training_iqr']:.0f}",
+                f"{row['sampling_images_per_second']:.0f}",
+                f"{row['seconds_per_kimg']:.2f}",
+                f"{row['peak_memory_mb']:.0f}",
+                f"{row['training_flops_per_image'] / 1e9:.3g}",
+                f"{row['trainable_parameters'] / 1e6:.2f}/{row['parameters'] / 1e6:.2f}",
+            )
+        Console().print(table)
     first = results.iloc[0]
     flag = "; MEASURED ON A BUSY MACHINE" if first["busy"] else ""
     print(
@@ -94,17 +96,21 @@ def evaluation_speed(
     from ..matrix_file import load_matrix
     from ..planning import source_spec
     from ..source import SHIPPED, load_source
-    from ..throughput.evaluation_speed import compare_extraction, compare_fid, compare_point
+    from ..throughput.evaluation_speed import Comparison, compare_extraction, compare_fid, compare_point
 
     matrix = load_matrix("cpu")
     spec = source_spec(matrix, matrix.source_of(matrix.targets[0]), "gan")
     generate = Model({}, load_source(SHIPPED / spec.name).make_generator().eval()).sample
     images = open_domain("toycats").images("reference", 32, list(range(2 * reals)))
-    found = [compare_fid(fakes, n, threads=threads) for n in (10, 100, 500, 1000, 3000)]
-    found.append(compare_extraction(images[:fakes], threads=threads))
-    found += [compare_point(generate, images, fakes=fakes, timm_form=form, threads=threads) for form in (True, False)]
-    for each in found:
-        print(f"{each.ratio:6.1f}x  {each.ours:7.3f} s, theirs {each.theirs:7.3f} s: {each.task}")
+
+    def show(found: Comparison) -> None:
+        print(f"{found.ratio:6.1f}x  {found.ours:7.3f} s, theirs {found.theirs:7.3f} s: {found.task}", flush=True)
+
+    for count in (10, 100, 500, 1000, 3000):
+        show(compare_fid(fakes, count, threads=threads))
+    show(compare_extraction(images[:fakes], threads=threads))
+    for form in (True, False):
+        show(compare_point(generate, images, fakes=fakes, timm_form=form, threads=threads))
 
 
 @app.command("clock-check")
