@@ -39,7 +39,8 @@ if __name__ == "__main__":
     os.environ.clear()
     os.environ.update(call["environment"])
     sys.argv = ["graftbench", *call["arguments"]]
-    sys.path[0] = call["folder"]
+    if not sys.flags.safe_path:  # then the first is this script's folder
+        sys.path[0] = call["folder"]
     try:
         runpy.run_module("graftbench", run_name="__main__", alter_sys=True)
     except SystemExit as ended:
