@@ -65,7 +65,7 @@ def throughput(
                 f"{row['sampling_images_per_second']:.0f}",
                 f"{row['seconds_per_kimg']:.2f}",
                 f"{row['peak_memory_mb']:.0f}",
-                f"{row['training_flops_per_image'] / 1e9:.3g}",
+                f"{row['training_flops_per_image'] / 1e9:.4g}",
                 f"{row['trainable_parameters'] / 1e6:.2f}/{row['parameters'] / 1e6:.2f}",
             )
         Console().print(table)
