@@ -4,7 +4,6 @@ The test suite runs them on all registered strategies, ``graftbench check FILE.p
 """
 
 import dataclasses
-import functools
 import sys
 import typing
 from collections.abc import Callable, Iterator
@@ -20,18 +19,11 @@ from ..bench.errors import UserError
 from ..bench.numerics import numerical_settings
 from ..bench.plugins import place_in, said_by
 from ..bench.source import load_exactly
-from .base import Setup, Strategy, generate, undeclared
-from .movement import Movement
-from .tiny import CPU, tiny_batch, tiny_setup
+from .base import Strategy, generate, undeclared
+from .tiny import CPU
+from .trial import SAMPLES, STEPS, Nonconformance, Trial, all_differ, copied
 
-STEPS = 3
-SAMPLES = 5
-SETTLED = 60
 EXPLAINED_ABOVE = 3.0
-
-
-class Nonconformance(Exception):
-    """What the strategy does not hold, and what to do about it."""
 
 
 @dataclass(frozen=True)
@@ -70,69 +62,6 @@ def _told(error: BaseException, kind: type[Strategy]) -> str:
     where = f"{Path(file).name}, {place}: " if file and place else ""
     advice = "; a strategy must not end the process: raise an error instead" if isinstance(error, SystemExit) else ""
     return f"{where}{said_by(error)}{advice}"
-
-
-class Trial:
-    """A strategy at its default hyper-parameters on a backbone, prepared and trained as seldom as the checks allow."""
-
-    def __init__(self, kind: type[Strategy], backbone: Backbone, device: torch.device = CPU):
-        self.kind = kind
-        self.backbone = backbone
-        self.device = device
-
-    def prepared(self, **params: Any) -> Strategy:
-        strategy = self.kind(**params)
-        strategy.prepare(self._new_setup())
-        return strategy
-
-    def train(self, strategy: Strategy, first: int, count: int) -> list[dict[str, Tensor]]:
-        """Steps ``first`` … of a prepared strategy; none for a reference that does not train."""
-        return [strategy.step(tiny_batch(self._setup, first + i)) for i in range(count)] if strategy.trains else []
-
-    def sample(self, strategy: Strategy, seed: int = 0) -> Tensor:
-        return strategy.sample(SAMPLES, torch.Generator(self.device).manual_seed(seed))
-
-    def _new_setup(self) -> Setup:
-        return tiny_setup(self.backbone, steps=4 * STEPS, device=self.device)
-
-    @functools.cached_property
-    def _setup(self) -> Setup:
-        """Of the batches; each strategy gets another one, and need not keep it."""
-        return self._new_setup()
-
-    @functools.cached_property
-    def trained(self) -> Strategy:
-        """After ``STEPS`` steps (none for a reference that does not train); ``movement`` saw them."""
-        torch.manual_seed(1)
-        strategy = self.prepared()
-        self.start = _copied(strategy.state_dict())
-        self.movement = Movement(strategy)
-        self.losses = self.train(strategy, 0, STEPS)
-        return strategy
-
-    @functools.cached_property
-    def second(self) -> Strategy:
-        """Another object of the same seeds, prepared under another global random state and not yet trained."""
-        torch.manual_seed(2)
-        return self.prepared()
-
-    @functools.cached_property
-    def settled(self) -> Strategy:
-        """Trained until its images differ, at most ``SETTLED`` steps: a fresh generator's BatchNorm statistics make
-        them all the same at first."""
-        strategy = self.trained
-        if not strategy.trains or _all_differ(self.sample(strategy)):
-            return strategy
-        strategy = self.prepared()
-        for step in range(0, SETTLED, 10):
-            self.train(strategy, step, 10)
-            if _all_differ(self.sample(strategy)):
-                break
-        return strategy
-
-
-def _all_differ(images: Tensor) -> bool:
-    return len(images.flatten(1).unique(dim=0)) == len(images)
 
 
 def declares_its_hyper_parameters(trial: Trial) -> None:
@@ -192,7 +121,7 @@ def samples_images(trial: Trial) -> None:
     if images.dtype != torch.uint8 or images.shape != (SAMPLES, 3, size, size):
         shape = list(images.shape)
         raise Nonconformance(f"sample({SAMPLES}) gave {images.dtype} {shape}, not uint8 {[SAMPLES, 3, size, size]}")
-    if not _all_differ(images):
+    if not all_differ(images):
         raise Nonconformance("sample gave the same image twice for different latents")
     if "generator" not in trial.trained.networks():
         raise Nonconformance("networks() has no 'generator'")
@@ -236,7 +165,7 @@ def starts_equal_for_equal_seeds(trial: Trial) -> None:
 def resumes_bit_exactly(trial: Trial) -> None:
     """state_dict -> a new object -> prepare -> load_state_dict -> the same next steps and the same images."""
     original = trial.trained
-    state, random_state = _copied(original.state_dict()), _random_state(trial.device)
+    state, random_state = copied(original.state_dict()), _random_state(trial.device)
     losses = trial.train(original, STEPS, STEPS)
     resumed = trial.second
     resumed.load_state_dict(state)
@@ -283,19 +212,6 @@ def _set_random_state(device: torch.device, state: list[Tensor]) -> None:
     torch.set_rng_state(state[0])
     if device.type == "cuda":
         torch.cuda.set_rng_state(state[1], device)
-
-
-def _copied(state: Any, where: str = "state_dict") -> Any:
-    """A deep copy on the CPU, as a checkpoint gives it back. Raises if it holds what a checkpoint cannot."""
-    if isinstance(state, Tensor):
-        return state.detach().cpu().clone()
-    if isinstance(state, dict):
-        return {key: _copied(value, f"{where}[{key!r}]") for key, value in state.items()}
-    if isinstance(state, list | tuple):
-        return type(state)(_copied(value, f"{where}[{i}]") for i, value in enumerate(state))
-    if state is None or isinstance(state, bool | int | float | str):
-        return state
-    raise Nonconformance(f"{where} is a {type(state).__name__}; a checkpoint holds tensors and plain values")
 
 
 def _require_equal(first: Any, second: Any, message: str, where: str = "") -> None:
