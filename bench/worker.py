@@ -6,7 +6,6 @@ its parent. The process dies with its parent, and no two of them work on one cel
 
 import argparse
 import contextlib
-import ctypes
 import errno
 import faulthandler
 import logging
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import filelock
 
+from .parent import die_with_parent
 from .store import read_status, write_status
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ log = logging.getLogger("graftbench")
 
 BUSY = 75
 """Exit code: another process works on this cell (EX_TEMPFAIL)."""
-PARENT = "GRAFTBENCH_PARENT"
-"""Environment variable: process id of the run that started this worker."""
 INTERRUPTED = 130
 """Exit code: asked to stop; the checkpoint is written."""
 CHANGED = 76
@@ -226,16 +224,6 @@ class _StopRequest:
 
     def is_set(self) -> bool:
         return self._set
-
-
-def die_with_parent() -> None:
-    """Ask Linux to send SIGKILL when the parent is gone, however it went; elsewhere the cell runs to its end."""
-    if sys.platform == "linux":
-        pr_set_pdeathsig = 1
-        ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGKILL)
-        is_follower = int(os.environ.get("RANK", "0")) > 0
-        if not is_follower and os.environ.get(PARENT, str(os.getppid())) != str(os.getppid()):
-            raise SystemExit("the run that started this cell is gone")
 
 
 def _brief(error: BaseException) -> str:

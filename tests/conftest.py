@@ -1,15 +1,14 @@
 """What tests of whole runs share: a cache of their own, tiny matrices, and the command line as a user calls it."""
 
-import json
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
+from graftbench.bench.executors.fork_server import ForkServer
 
 TINY = {
     "backbone": {"name": "dcgan", "resolution": 32, "width": 4},
@@ -44,32 +43,28 @@ def cache(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("cache")
 
 
+LIBRARIES = ("torch", "torch._dynamo", "pandas", "pyarrow", "scipy.linalg", "pydantic", "yaml", "typer", "rich")
+"""What commands import; it takes longer than most commands that tests call."""
+
+
 class Commands:
-    """Command lines in processes that ``forked.py`` makes: ``commands.run("list", folder=…, environment={…})``."""
+    """Command lines in forks with the libraries imported: ``commands.run("list", folder=…, environment={…})``."""
 
     def __init__(self, folder: Path):
-        self.output = [folder / "stdout", folder / "stderr"]
-        server = Path(__file__).with_name("forked.py")
-        self.server = subprocess.Popen(
-            [sys.executable, server], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
-        )
+        self.output, self.errors = folder / "stdout", folder / "stderr"
+        self.server = ForkServer(LIBRARIES, os.environ)
 
     def run(self, *arguments: str | Path, folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess:
-        assert self.server.stdin is not None and self.server.stdout is not None
-        call = {
-            "arguments": list(map(str, arguments)),
-            "folder": str(folder),
-            "environment": {**os.environ, **environment},
-            "stdout": str(self.output[0]),
-            "stderr": str(self.output[1]),
-        }
-        print(json.dumps(call), file=self.server.stdin, flush=True)
-        try:
-            code = int(self.server.stdout.readline())
-        except BaseException:  # a test's time is over: the late answer must not pass for that of the next call
-            os.killpg(self.server.pid, signal.SIGKILL)
-            raise
-        return subprocess.CompletedProcess(call["arguments"], code, *(path.read_text() for path in self.output))
+        self.output.write_text("")
+        self.errors.write_text("")
+        asked = list(map(str, arguments))
+        if not self.server.is_free():  # a test's time ended
+            self.server.close()
+            self.server = ForkServer(LIBRARIES, os.environ)
+        fork = self.server.start(
+            "graftbench", asked, {**os.environ, **environment}, self.output, self.errors, folder=folder
+        )
+        return subprocess.CompletedProcess(asked, fork.wait(), self.output.read_text(), self.errors.read_text())
 
 
 @pytest.fixture(scope="session")
@@ -77,8 +72,7 @@ def commands(tmp_path_factory):
     """What starts the command lines of this test session."""
     made = Commands(tmp_path_factory.mktemp("commands"))
     yield made
-    os.killpg(made.server.pid, signal.SIGKILL)
-    made.server.communicate()
+    made.server.close()
 
 
 @pytest.fixture

@@ -1,17 +1,22 @@
 """Cells as processes on this machine, a few at a time, on its cores or on its GPUs."""
 
 import os
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 
 from ..store import read_status
 from ..worker import BUSY
+from .fork_server import ForkServer
 from .job import Job, Watch, record_silent_end
 from .process import POLL_SECONDS, CellProcess, kill, memory_share, poll, start, stop
 
 BUSY_SECONDS = 2.0
 """How long to leave a cell alone that another run works on."""
+
+FORKS = sys.platform == "linux"
+"""Whether a cell on the CPU may begin as a fork, with its libraries imported."""
 
 HasRoom = Callable[[str, list[Job]], bool]
 """``has_room(gpu, jobs)``: may one more cell join ``jobs`` on that GPU?"""
@@ -34,6 +39,7 @@ def run_local(
     memory_gb = memory_share(slots)
     waiting = [(0.0, job) for job in jobs]
     running: list[CellProcess] = []
+    servers: list[ForkServer] | None = [] if FORKS and not gpus else None
     finished: list[Job] = []
     try:
         while waiting or running:
@@ -46,7 +52,7 @@ def run_local(
                 if due[0] and read_status(due[1].folder)["status"] != "missing":
                     finished.append(due[1])  # the other run has ended it
                 else:
-                    running.append(start(due[1], threads, memory_gb, gpu))
+                    running.append(start(due[1], threads, memory_gb, gpu, servers))
             for each in list(running):
                 code = poll(each)
                 if code is None:
@@ -66,6 +72,8 @@ def run_local(
     finally:
         for each in running:
             kill(each)
+        for server in servers or []:
+            server.close()
 
 
 def _freest(gpus: Sequence[str], running: list[CellProcess], has_room: HasRoom) -> str | None:

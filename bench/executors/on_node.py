@@ -11,6 +11,8 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from ..parent import PARENT
+
 Files = dict[str, bytes]
 """Content of a folder's files by name."""
 
@@ -30,7 +32,7 @@ def run_on_node(package: bytes, source: Files, inputs: dict[str, Files], setting
         for folder, files in {**inputs, f"source/{settings['source']}": source}.items():
             _write(root / folder, files)
         (root / "job.json").write_text(json.dumps(settings), encoding="utf-8")
-        environment = {**os.environ, "PYTHONPATH": str(root / "package"), "GRAFTBENCH_PARENT": str(os.getpid())}
+        environment = {**os.environ, "PYTHONPATH": str(root / "package"), PARENT: str(os.getpid())}
         command = [sys.executable, "-m", "graftbench.bench.executors.supervise", str(root)]
         ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if not (root / "cell" / "status.json").exists():

@@ -1,18 +1,22 @@
 """One cell as a process on this machine: started, watched, and made to end when it exceeds its limits."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
 from ..errors import UserError
+from ..parent import PARENT
 from ..pinning import pinned
 from ..store import read_status, write_status
-from ..worker import BUSY, CHANGED, PARENT
+from ..worker import BUSY, CHANGED
+from .fork_server import Forked, ForkServer
 from .job import Job, record_silent_end
 
 POLL_SECONDS = 0.1
@@ -21,6 +25,9 @@ GRACE_SECONDS = 30.0
 LAUNCHER = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_USE_AGENT_STORE")
 """Environment variables with which a cluster job or torchrun would make a worker one of its own processes; a worker
 that trains on several sets them itself (``followers``)."""
+WORKER = "graftbench.bench.worker"
+LIBRARIES = ("torch", "torch._dynamo", "scipy.linalg", "safetensors.torch", "PIL.Image")
+"""What a worker imports; ``torch._dynamo`` is what torch itself imports for its first optimiser."""
 
 
 @dataclass
@@ -28,14 +35,20 @@ class CellProcess:
     """A running worker. ``gpu`` is the one device that it sees, if it was given one."""
 
     job: Job
-    process: subprocess.Popen
+    process: subprocess.Popen | Forked
     started: float
     memory_gb: float
     gpu: str | None = None
 
 
-def start(job: Job, threads: int, memory_gb: float, gpu: str | None = None) -> CellProcess:
-    """Start the worker of ``job`` with its output in ``log.txt``."""
+def start(
+    job: Job, threads: int, memory_gb: float, gpu: str | None = None, servers: list[ForkServer] | None = None
+) -> CellProcess:
+    """Start the worker of ``job`` with its output in ``log.txt``.
+
+    With a list of ``servers`` it is a fork of the first free one, which is added to them if there is none. They are to
+    be closed in the end.
+    """
     inherited = {name: value for name, value in os.environ.items() if name not in LAUNCHER}
     environment = {**inherited, **pinned(threads), PARENT: str(os.getpid())}
     if job.package is not None:
@@ -43,12 +56,28 @@ def start(job: Job, threads: int, memory_gb: float, gpu: str | None = None) -> C
     if gpu is not None and job.processes == 1:
         environment["CUDA_VISIBLE_DEVICES"] = gpu
     limit = job.memory_gb or memory_gb
-    command = [sys.executable, "-u", "-m", "graftbench.bench.worker", *job.arguments(), "--memory-gb", str(limit)]
+    arguments = [*job.arguments(), "--memory-gb", str(limit)]
     with (job.folder / "log.txt").open("ab") as log:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True
-        )
+        if servers is None:
+            process = subprocess.Popen(
+                [sys.executable, "-u", "-m", WORKER, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=environment,
+                start_new_session=True,
+            )
+        else:
+            process = _free(servers, environment).start(WORKER, arguments, environment, Path(log.name))
     return CellProcess(job, process, time.monotonic(), limit, gpu)
+
+
+def _free(servers: list[ForkServer], environment: dict[str, str]) -> ForkServer:
+    for server in servers:
+        if server.is_free():
+            return server
+    servers.append(ForkServer(LIBRARIES, environment))
+    return servers[-1]
 
 
 def poll(cell: CellProcess) -> int | None:
@@ -83,7 +112,8 @@ def stop(cells: list[CellProcess]) -> None:
 def kill(cell: CellProcess) -> None:
     """End the process and what it started, at once."""
     if cell.process.poll() is None:
-        os.killpg(cell.process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it ends just now
+            os.killpg(cell.process.pid, signal.SIGKILL)
         cell.process.wait()
 
 

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ..worker import die_with_parent
+from ..parent import die_with_parent
 from .job import TRAVELLING, Job
 from .process import memory_share, start, wait
 

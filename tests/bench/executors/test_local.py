@@ -17,13 +17,16 @@ from graftbench.bench.worker import BUSY, CHANGED, DISK, INTERRUPTED
 OK = """echo '{"status": "ok", "reason": ""}' > status.json"""
 
 
-@pytest.fixture
-def make_job(tmp_path, monkeypatch):
+@pytest.fixture(params=["forked", "started afresh"])
+def make_job(tmp_path, monkeypatch, request):
     """A job whose worker runs the shell ``script`` in the cell's folder."""
-    worker = tmp_path / "worker"
-    worker.write_text('#!/bin/bash\ncd "$4" && . ./script\n')  # -u -m graftbench.bench.worker FOLDER …
-    worker.chmod(0o755)
-    monkeypatch.setattr(sys, "executable", str(worker))
+    (tmp_path / "scripts.py").write_text(
+        "import os, sys\nos.chdir(sys.argv[1])\nos.execv('/bin/bash', ['bash', './script', *sys.argv[1:]])\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr("graftbench.bench.executors.process.WORKER", "scripts")
+    monkeypatch.setattr("graftbench.bench.executors.process.LIBRARIES", ())
+    monkeypatch.setattr("graftbench.bench.executors.local.FORKS", request.param == "forked")
 
     def make(script: str, name: str = "cell", **settings) -> Job:
         folder = tmp_path / name
