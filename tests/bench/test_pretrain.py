@@ -203,6 +203,7 @@ def test_a_training_that_diverges_is_one_line_that_says_what_to_change(pretraini
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few_images")
 def test_the_interrupted_training_of_one_source_is_not_gone_on_with_for_another(tmp_path):
     spec = dataclasses.replace(QUICK, width=4, kimg=0.16, batch=16)

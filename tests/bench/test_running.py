@@ -53,6 +53,7 @@ def test_a_store_in_which_nothing_was_asked_for_yet_has_a_report(graftbench, tmp
     assert "holds no cells yet" in (tmp_path / "empty/report/index.html").read_text()
 
 
+@pytest.mark.slow
 def test_a_folder_that_grows_supersedes_its_results_until_it_is_as_before(graftbench, matrix_file, tmp_path):
     photos, added = tmp_path / "photos", tmp_path / "photos/added.png"
     photos.mkdir()
@@ -74,6 +75,7 @@ def test_a_folder_that_grows_supersedes_its_results_until_it_is_as_before(graftb
     assert graftbench("rank", "runs/tiny").returncode == 0
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_identical_rows(graftbench, matrix_file, tmp_path):
     file = matrix_file(strategies=["scratch", "vae"])
     for store in ("one", "two"):
@@ -82,6 +84,7 @@ def test_the_same_seed_gives_identical_rows(graftbench, matrix_file, tmp_path):
     pd.testing.assert_frame_equal(one, two, check_exact=True)
 
 
+@pytest.mark.slow
 def test_more_strategies_join_a_store_without_rerunning_the_others(graftbench, matrix_file, tmp_path):
     file = matrix_file()
     assert graftbench("run", file, "--no-report").returncode == 0

@@ -99,6 +99,7 @@ def test_a_damaged_spec_ends_in_a_line_and_not_in_a_traceback(store, graftbench)
     assert done.returncode == 1 and "MISMATCH    keys against specs" in done.stdout and "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_real_run_agrees_when_a_cell_is_run_again_and_a_made_up_number_does_not(finished_run, graftbench, tmp_path):
     store = shutil.copytree(finished_run, tmp_path / "store")
     honest = graftbench("verify", store)

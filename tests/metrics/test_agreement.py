@@ -92,6 +92,7 @@ def images():
     return reals, fakes
 
 
+@pytest.mark.slow
 def test_with_the_same_weights_the_same_images_give_the_same_numbers(tmp_path, images):
     reals, fakes = images
     weights = random_inception_weights(tmp_path / "inception.pth")

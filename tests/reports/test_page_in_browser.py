@@ -170,6 +170,7 @@ def test_the_page_is_small_enough_to_send(report):
     assert report.stat().st_size < 8_000_000
 
 
+@pytest.mark.slow
 def test_a_very_long_name_and_several_settings_leave_the_page_as_wide_as_the_screen(tmp_path, visit):
     rows, curves = synthetic(["finetune", "a" * 300], 1, 1, points=3)
     more = rows.assign(source="another domain with a long name", key=rows["key"] + "x")

@@ -157,6 +157,7 @@ def test_reporting_imports_no_torch():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.slow
 def test_what_an_earlier_report_left_is_removed(tmp_path):
     rows, curves = synthetic(["scratch", "finetune"], 1, 2)
     write_report(rows, curves, tmp_path)
@@ -268,6 +269,7 @@ def test_a_floor_of_fewer_images_than_the_runs_says_so():
     assert "With fewer images held out than generated (babies), a floor is of fewer" in captions[1]
 
 
+@pytest.mark.slow
 def test_two_processes_draw_the_same_bytes_as_one(tmp_path):
     rows, curves = synthetic(["scratch", "finetune"], 2, 2)
     for processes in (1, 2):

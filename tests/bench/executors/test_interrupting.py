@@ -68,6 +68,7 @@ def assert_stopped(run: subprocess.Popen, workers: list[psutil.Process], seconds
     assert workers and not psutil.wait_procs(workers, timeout=10)[1], "left behind"
 
 
+@pytest.mark.slow
 def test_once_keeps_a_checkpoint_and_the_same_command_goes_on_from_it(start, tmp_path):
     run = start(nap=0.3)
     wait_for(lambda: list(tmp_path.glob("runs/tiny/cells/*/curve.jsonl")) and (tmp_path / "note").exists(), run)
@@ -83,6 +84,7 @@ def test_once_keeps_a_checkpoint_and_the_same_command_goes_on_from_it(start, tmp
     assert "resumed at step" in (cell / "log.txt").read_text()
 
 
+@pytest.mark.slow
 def test_twice_does_not_wait_for_a_step_that_takes_a_minute(start, tmp_path):
     run = start(nap=60)
     wait_for((tmp_path / "note").exists, run)

@@ -102,9 +102,10 @@ def make_run(tmp_path, cache, matrix_file, monkeypatch):
     return make
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow(minutes=3))])
+@pytest.mark.slow(minutes=3)
 @pytest.mark.timeout(1200)
-def test_a_run_killed_at_random_moments_ends_bit_identical(make_run, kills):
+def test_a_run_killed_at_random_moments_ends_bit_identical(make_run):
+    kills = 20
     alone, killed = make_run(kills)
     alone.finish()
     draw = random.Random(kills)
@@ -115,6 +116,7 @@ def test_a_run_killed_at_random_moments_ends_bit_identical(make_run, kills):
     assert_identical(alone, killed)
 
 
+@pytest.mark.slow
 def test_a_kill_between_two_writes_and_a_truncated_checkpoint_change_nothing(make_run, tmp_path):
     alone, killed = make_run(2)
     alone.finish()
