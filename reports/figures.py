@@ -129,7 +129,7 @@ def rebuild(paper: Paper, bundle_folder: Path, folder: Path) -> list[Path]:
         written.append(path)
         shown.append(f"\\input{{tables/{spec.name}}}\n")
     path = folder / "paper.tex"
-    head = f"\\documentclass{{article}}\n{PREAMBLE}\n\\usepackage{{graphicx}}\n\\begin{{document}}\n"
+    head = f"\\documentclass{{article}}\n{PREAMBLE}\n\\begin{{document}}\n"
     path.write_text(head + "\\clearpage\n".join(shown) + "\\end{document}\n", encoding="utf-8")
     if missing:
         raise UserError(f"{bundle_folder} cannot give: {'; '.join(missing)}")

@@ -54,6 +54,7 @@ def to_latex(table: Table) -> str:
     columns = zip(table.head, *([text(value) for value in row] for row in table.rows), strict=True)
     wide = sum(3 + max(map(len, column)) for column in columns) > WIDEST
     lines = [
+        r"% \usepackage{booktabs,graphicx}",
         r"\begin{table}",
         r"\centering\small",
         rf"\caption{{{escape(table.title)}}}",

@@ -50,12 +50,12 @@ def conformance(kind: type[Strategy], backbone: Backbone, device: torch.device =
             except (Nonconformance, UserError) as failure:
                 yield Outcome(name, str(failure))
             except (Exception, SystemExit) as error:
-                yield Outcome(name, _told(error, kind))
+                yield Outcome(name, told(error, kind))
             else:
                 yield Outcome(f"{name} ({found})" if found else name)
 
 
-def _told(error: BaseException, kind: type[Strategy]) -> str:
+def told(error: BaseException, kind: type[Strategy]) -> str:
     """What a strategy raised, with the line of its file that it came through."""
     file = getattr(sys.modules.get(kind.__module__), "__file__", None)
     place = place_in(file, error)

@@ -90,10 +90,17 @@ def _outcomes(kind: "type[Strategy]", chosen: list[str], device: "torch.device")
 
 
 def _cost(kind: "type[Strategy]") -> tuple[str, str]:
+    from ...strategies.conformance import told
     from ...strategies.step_cost import Contender, relative_step_costs
     from ..backbones import make_backbone
+    from ..errors import UserError
 
-    cost = relative_step_costs({"it": Contender(kind)}, make_backbone("dcgan", 32, 32), batch=16, rounds=1)["it"]
+    try:
+        cost = relative_step_costs({"it": Contender(kind)}, make_backbone("dcgan", 32, 32), batch=16, rounds=1)["it"]
+    except UserError as error:
+        return "cost of a step", str(error)
+    except Exception as error:  # the strategy's own, which it has only at this size
+        return "cost of a step", told(error, kind)
     bound, _ = kind.max_relative_cost
     too_dear = f"its bound is {bound:g}: make it cheaper, or set max_relative_cost and say why"
     return f"a step costs {cost:.1f} times one of finetune", too_dear if cost > bound else ""

@@ -27,6 +27,32 @@ def test_a_broken_strategy_fails_its_check_with_the_reason(graftbench, tmp_path)
     assert "the loss 'generator' is nan" in ended.stdout
 
 
+LATE = '''
+from dataclasses import dataclass
+from graftbench.strategies import register
+from graftbench.strategies.scratch import Scratch
+
+
+@register("late")
+@dataclass
+class Late(Scratch):
+    """Takes exception to batches of the size at which its cost is measured."""
+
+    def step(self, real):
+        if len(real) == 16:
+            raise ValueError("no such batch")
+        return super().step(real)
+'''
+
+
+def test_an_error_that_only_the_cost_meets_is_a_failure_with_its_line(graftbench, tmp_path):
+    path = tmp_path / "late.py"
+    path.write_text(LATE)
+    ended = graftbench("check", path, "--backbone", "dcgan")
+    assert ended.returncode == 1 and "Traceback" not in ended.stderr, ended.stderr
+    assert re.search(r"FAIL +[\d.]+ s  cost of a step\n +late.py, line 14: ValueError: no such batch", ended.stdout)
+
+
 def test_the_written_file_is_valid_python_for_names_of_several_words(tmp_path):
     path = write_new_strategy("a-b2-c", tmp_path)
     assert path.name == "a_b2_c.py"
