@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from ..bench.errors import UserError
 from ..bench.files import write_json
 from ..bench.metrics.names import lower_is_better, split_name
+from .scores import SETTINGS
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +25,7 @@ RUNGS = (0.25, 0.5, 0.75, 0.9, 1.0)
 REFERENCE = "finetune"
 BLOCK = (
     *("backbone", "resolution", "width", "source", "target", "shots"),
-    *("kimg", "batch", "precision", "protocol", "extractor"),
+    *("kimg", "batch", "precision", "protocol", "extractor", *SETTINGS),
 )
 """What two runs must share to be compared; seeds are repetitions inside a block."""
 

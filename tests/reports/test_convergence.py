@@ -226,6 +226,15 @@ def test_frozen_targets_stay_when_the_reference_is_run_again(tmp_path):
     assert ladders(*results(better), KID) != first
 
 
+def test_runs_measured_on_other_numbers_of_images_have_targets_of_their_own(tmp_path):
+    few, many = results({("finetune", 0): [9.0, 8.0, 7.0, 6.0, 5.0]}), results(REFERENCE)
+    mixed = [pd.concat([one, two.assign(key=two["key"] + "-many")]) for one, two in zip(few, many, strict=True)]
+    mixed[0]["fakes"] = [50] * len(few[0]) + [500] * len(many[0])
+    found = frozen_ladders(tmp_path / "targets.json", *mixed, KID)
+    assert [(ladder.start, ladder.best) for ladder in found.values()] == [(9.0, 5.0), (1.0, 0.0)]
+    assert speed(*mixed, KID, found).set_index(["fakes", "rung"])["target_value"].loc[(50, 1.0)] == 5.0
+
+
 def test_targets_of_another_metric_are_added_beside(tmp_path):
     path = tmp_path / "targets.json"
     frozen_ladders(path, *results(REFERENCE), KID)

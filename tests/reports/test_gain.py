@@ -38,6 +38,12 @@ def test_blocks_have_their_own_source_and_floor():
     assert normalised_score(both, KID).tolist() == pytest.approx([0, 0.5, 0, 0.875])
 
 
+def test_a_gain_is_over_the_scratch_run_of_the_same_settings():
+    few, many = rows({"scratch": [3.0, 3.1], "a": [2.0, 2.1]}), rows({"scratch": [1.0, 1.1], "a": [0.5, 0.6]})
+    both = pd.concat([few.assign(fakes=50), many.assign(fakes=500)], ignore_index=True)
+    assert transfer_gain(both, KID).set_index("fakes")["gain"].to_dict() == pytest.approx({50: 1.0, 500: 0.5})
+
+
 @pytest.mark.parametrize(
     "table", [rows({"a": [0.5]}), rows({"source-only": [0.1], "a": [0.5]}, floor=0.1)], ids=["no source", "no span"]
 )
