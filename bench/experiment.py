@@ -101,11 +101,12 @@ def run_cell(
         final["wall_seconds"] = earlier + time.perf_counter() - started
         final["resize"] = str(open_domain(cell.target).resize)
         write_grid(folder / "samples.png", fakes[:GRID_IMAGES])
-        walks = interpolate(training.strategy.networks()["generator"], _evaluation_noise(cell, device))
+        generator = training.strategy.networks()["generator"].eval()  # as it is loaded to make images
+        with replacing(folder / "generator.safetensors") as temporary:
+            save_file(_contiguous(generator.state_dict()), temporary)
+        walks = interpolate(generator, _evaluation_noise(cell, device))
         if walks is not None:
             write_grid(folder / "interpolations.png", walks)
-        with replacing(folder / "generator.safetensors") as temporary:
-            save_file(_contiguous(training.strategy.networks()["generator"].state_dict()), temporary)
         write_json(folder / "final.json", final)
     return final
 

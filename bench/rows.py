@@ -22,7 +22,7 @@ from .errors import UserError
 from .files import replacing
 from .outcome import read_json, read_lines
 from .registries import strategies
-from .store import Store, asked_at, read_cell, read_status, write_asked
+from .store import TIMINGS, Store, asked_at, read_cell, read_status, write_asked
 
 log = logging.getLogger(__name__)
 
@@ -173,9 +173,10 @@ def _stamps(store: Store, watched: str) -> dict[str, int]:
 def _kept(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
     """The table at ``path``; empty if there is none, or none that can be read: the cells hold all that it says."""
     try:
-        schema = pq.read_schema(path)
-        if len(schema) and (schema.metadata or {}).get(b"graftbench") == FORMAT:
-            return pq.read_table(path, columns=columns).to_pandas()
+        with path.open("rb") as file:
+            schema = pq.read_schema(file)
+            if len(schema) and (schema.metadata or {}).get(b"graftbench") == FORMAT:
+                return pq.read_table(file, columns=columns).to_pandas()
     except FileNotFoundError:
         pass
     except (pa.ArrowException, OSError) as error:
@@ -188,8 +189,9 @@ def _keep(frame: pd.DataFrame, path: Path) -> None:
     try:
         table = pa.Table.from_pandas(frame, preserve_index=False)
         table = table.replace_schema_metadata({**(table.schema.metadata or {}), b"graftbench": FORMAT})
-        with replacing(path) as temporary:
-            pq.write_table(table, temporary)
+        with replacing(path) as temporary, temporary.open("wb") as file:  # pyarrow takes no name that is not UTF-8
+            pq.write_table(table, file)
+            file.flush()
     except (OSError, pa.ArrowException) as error:
         log.warning("%s is not kept (%s); reading this store will be slow each time", path, error)
 
@@ -219,7 +221,7 @@ def _row(folder: Path) -> dict[str, Any]:
     cell = read_cell(folder)
     status = read_status(folder)
     measured = read_json(folder / "final.json") if status["status"] == "ok" else {}
-    return {
+    identity = {
         "key": folder.name,
         "backbone": cell.backbone,
         "resolution": cell.resolution,
@@ -248,10 +250,9 @@ def _row(folder: Path) -> dict[str, Any]:
         "digest": cell.digest,
         "place": cell.place,
         "asked": asked_at(folder),
-        **_tuning(folder),
-        **status,
-        **_numbers(folder / "final.json", measured),
     }
+    found = _tuning(folder) | status | checked_numbers(folder / "final.json", measured)
+    return identity | found | identity  # whatever a file claims, the cell is what its spec says
 
 
 def _tuning(folder: Path) -> dict[str, Any]:
@@ -265,12 +266,14 @@ def _tuning(folder: Path) -> dict[str, Any]:
 
 def _points(folder: Path) -> list[dict[str, Any]]:
     path = folder / "curve.jsonl"
-    return [{"key": folder.name, **_numbers(path, point)} for point in (read_lines(path) if path.is_file() else [])]
+    return [
+        {"key": folder.name, **checked_numbers(path, point)} for point in (read_lines(path) if path.is_file() else [])
+    ]
 
 
-def _numbers(path: Path, found: dict[str, Any]) -> dict[str, Any]:
+def checked_numbers(path: Path, found: dict[str, Any]) -> dict[str, Any]:
     """What was measured, NaN where it is null. Raises ``UserError`` where a metric or a time is no number."""
     for name, value in found.items():
-        if not isinstance(value, int | float | None) and ("@" in name or name in ("kimg", "seconds")):
+        if not isinstance(value, int | float | None) and ("@" in name or name == "kimg" or name in TIMINGS):
             raise UserError(f"{path}: is damaged ({name} is no number); `graftbench verify` shows all that is")
     return {name: math.nan if value is None else value for name, value in found.items()}

@@ -100,7 +100,11 @@ def read_status(folder: Path) -> dict[str, Any]:
         return {"status": "missing", "reason": ""}
     except (ValueError, RecursionError) as error:
         why = str(error)
-    if isinstance(state, dict) and isinstance(state.get("status"), str) and isinstance(state.get("reason"), str):
+    if (
+        isinstance(state, dict)
+        and state.get("status") in (*STATUSES, "missing")
+        and isinstance(state.get("reason"), str)
+    ):
         return state
     raise UserError(
         f"{folder}/status.json: is damaged ({why}); delete it, and the cell is run again (`graftbench verify` shows "
@@ -111,10 +115,13 @@ def read_status(folder: Path) -> dict[str, Any]:
 def asked_at(folder: Path) -> int:
     """When the cell in ``folder`` was last asked for, in ns since 1970; stores of before say it by their spec's age."""
     try:
-        return int(json.loads((folder / ASKED).read_bytes())["at_ns"])
+        at = int(json.loads((folder / ASKED).read_bytes())["at_ns"])
+        if not 0 <= at < 2**63:
+            raise ValueError("at_ns is no time")
+        return at
     except FileNotFoundError:
         return (folder / "spec.json").stat().st_mtime_ns
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
         raise UserError(f"{folder / ASKED}: is damaged ({error!r}); delete it") from error
 
 

@@ -9,10 +9,10 @@ from ..reports.consistency import frame_problems, headline_problems
 from .cell import Cell
 from .errors import UserError
 from .files import cache_root, sha256_of
-from .outcome import read_json
-from .rows import read_cells, read_curves, read_rows
+from .outcome import read_json, read_lines
+from .rows import checked_numbers, read_cells, read_curves, read_rows
 from .source import SHIPPED, WEIGHTS
-from .store import HASHES, STATUSES, Store, read_cell
+from .store import HASHES, STATUSES, Store, asked_at, read_cell
 
 ALWAYS_THERE = ("final.json", "curve.jsonl", "samples.png", "generator.safetensors")
 
@@ -40,6 +40,7 @@ def verify_cells(store: Store) -> list[Check]:
         try:
             cell = read_cell(folder)
             status = read_json(folder / "status.json") if (folder / "status.json").is_file() else {"status": "missing"}
+            asked_at(folder)
         except UserError as error:
             specs.problems.append(f"{key}: {error}")
             continue
@@ -54,6 +55,7 @@ def verify_cells(store: Store) -> list[Check]:
         files.problems += [
             f"{key}: ended ok but {name} is missing" for name in ALWAYS_THERE if not (folder / name).is_file()
         ]
+        files.problems += _unreadable(folder)
         if (folder / HASHES).is_file():
             problems = _hash_problems(folder)
             hashes.checked += 1
@@ -65,6 +67,18 @@ def verify_cells(store: Store) -> list[Check]:
     if unhashed:
         hashes.notes.append(f"{unhashed} cells have no {HASHES}: their files cannot be checked")
     return [specs, files, hashes, sources]
+
+
+def _unreadable(folder: Path) -> list[str]:
+    """What of a finished cell's numbers cannot be read."""
+    problems = []
+    for path, read in ((folder / "final.json", lambda path: [read_json(path)]), (folder / "curve.jsonl", read_lines)):
+        try:
+            for found in read(path) if path.is_file() else []:
+                checked_numbers(path, found)
+        except UserError as error:
+            problems.append(f"{folder.name}: {error}")
+    return problems
 
 
 def _hash_problems(folder: Path) -> list[str]:

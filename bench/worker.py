@@ -39,7 +39,7 @@ CODE_HAS_CHANGED = "the code has changed since this cell was planned; run `graft
 IMAGES_HAVE_CHANGED = "the images have changed since this cell was planned; run `graftbench run` again"
 DISK = 74
 """Exit code: the cell's folder cannot be written (EX_IOERR); the cell stays missing."""
-UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -123,6 +123,9 @@ def _run(options: argparse.Namespace, stop: "_StopRequest") -> int:
         return CHANGED
     except Diverged as error:
         status, reason = "diverged", str(error)
+    except SystemExit as error:  # or its code would pass for one of those above
+        status, reason = "failed", f"{_brief(error)}: the strategy ended the process"
+        traceback.print_exc(file=sys.stdout)
     except Exception as error:
         if is_unwritable(error):
             raise

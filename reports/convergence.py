@@ -61,7 +61,8 @@ def area_under_best(run: Run, ladder: Ladder, horizon: float, metric: str) -> fl
     """Mean over [0, horizon] of the best value so far, on a scale that is 0 at the reference's median ``best``.
 
     FID: natural logarithm of the ratio to ``best``. Others: share of the way from ``start`` to ``best`` that is left.
-    Before the first measurement, and for a run without any, the value is ``start``; after the last it stays. What lies
+    Before the first measurement, and for a run without any, the value is ``start``; after the last it stays. A value
+    above ``start`` counts as ``start``, or a run that dies would do better than one that goes on badly. What lies
     beyond the horizon does not count.
     """
     start, best = ladder.start, ladder.best
@@ -70,7 +71,7 @@ def area_under_best(run: Run, ladder: Ladder, horizon: float, metric: str) -> fl
     value = np.concatenate([[start], run.value[measured], [np.inf]])
     if measured.any() and run.x[measured][0] == 0:
         x, value = x[1:], value[1:]
-    so_far = np.minimum.accumulate(value)
+    so_far = np.minimum.accumulate(np.minimum(value, start))
     if is_fid(metric):
         left = np.log(np.maximum(so_far, np.finfo(float).tiny) / best)
     else:

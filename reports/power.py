@@ -104,15 +104,16 @@ def blocks_for_gap(strategies: int, gap: float, alpha: float = ALPHA) -> int | N
 def seeds_for_difference(differences: list[np.ndarray], confidence: float = CONFIDENCE) -> int | None:
     """Seeds per target with which the mean paired difference over these targets would leave zero outside.
 
-    ``differences`` holds, per target, the paired differences seen so far; their mean and spread are taken as true.
-    ``None`` if they cannot say (one seed, no difference at all) or beyond ``MOST``.
+    ``differences`` holds, per target, the paired differences seen so far, positive where the order holds; their mean
+    and spread are taken as true. ``None`` if they cannot say (one seed, no difference or one against the order, which
+    mean ranks may have) or beyond ``MOST``.
     """
     usable = [target for target in differences if len(target) > 1]
     if len(usable) < len(differences) or not usable:
         return None
-    shift = abs(float(np.mean([target.mean() for target in usable])))
+    shift = float(np.mean([target.mean() for target in usable]))
     spread = float(np.sqrt(np.sum([target.var(ddof=1) for target in usable]))) / len(usable)
-    if shift == 0:
+    if shift <= 0:
         return None
     seeds = np.arange(2, MOST + 1)
     half = student(len(usable) * (seeds - 1), confidence) * spread / np.sqrt(seeds)

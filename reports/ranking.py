@@ -206,14 +206,14 @@ def neighbours(
 
 
 def paired_differences(scores: Scores, first: str, second: str) -> list[np.ndarray]:
-    """Differences seed by seed on each block where both have scores, relative to the block's mean score."""
+    """By how much ``first`` is better, seed by seed on each block where both have scores, over its mean score."""
     a, b = (scores.losses[scores.strategies.index(name)] for name in (first, second))
     found = []
     for block in range(len(scores.blocks)):
         there = ~np.isnan(a[block]) & ~np.isnan(b[block])
         if there.any():
             size = float(np.abs(scores.values[:, block][~np.isnan(scores.values[:, block])]).mean())
-            found.append((a[block] - b[block])[there] / (size or 1.0))
+            found.append((b[block] - a[block])[there] / (size or 1.0))
     return found
 
 

@@ -186,6 +186,13 @@ def relevant(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
         raise UserError(f"no row holds the metric {metric!r}")
     if lacking := [name for name in NEEDED if name not in rows.columns]:
         raise UserError(f"the rows lack {', '.join(lacking)}; `graftbench rows STORE --out FILE` writes whole ones")
+    if empty := [name for name in NEEDED if rows[name].isna().any()]:
+        raise UserError(f"some rows have no {', '.join(empty)}; `graftbench rows STORE --out FILE` writes whole ones")
+    for name in ("shots", "seed", metric):
+        try:
+            pd.to_numeric(rows[name])
+        except (ValueError, TypeError) as error:
+            raise UserError(f"the rows have a {name} that is no number ({error})") from error
     _, extractor = split(metric)
     return rows[rows["extractor"] == extractor] if extractor else rows
 

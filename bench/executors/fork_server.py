@@ -32,6 +32,7 @@ class ForkServer:
             [sys.executable, "-u", "-m", __name__, *libraries],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=None if sys.stderr else subprocess.DEVNULL,  # a closed one would leave the forks without
             env={**environment, PARENT: str(os.getpid())},
             start_new_session=True,
         )
@@ -103,20 +104,19 @@ class Forked:
     @property
     def pid(self) -> int:
         """Its process id; the server's as long as that has not forked yet."""
-        told, newline, _ = self._heard(1).partition(b"\n")
-        return int(told) if newline else self._server.pid
+        return self._told().get("pid", self._server.pid)
 
     def poll(self) -> int | None:
         """The exit code (the negative number of the signal that ended it), None while it runs."""
         gone = self._server.ended()  # looked at first: what it had still said is read then
-        heard = self._heard(2)
-        return int(heard.split()[1]) if heard.count(b"\n") == 2 else gone
+        return self._told().get("code", gone)
 
-    def _heard(self, lines: int) -> bytes:
-        """What was said of this fork; no more is read than its own lines, for the next fork's come after them."""
-        if self._answer.count(b"\n") < lines:
+    def _told(self) -> dict[str, int]:
+        """``pid`` and ``code``, once they are known. After the code no more is read: it would be of the next fork."""
+        if b"code" not in self._answer:
             self._answer += self._server.read()
-        return self._answer
+        lines = self._answer.decode().splitlines() if self._answer.endswith(b"\n") else []
+        return {name: int(number) for name, number in map(str.split, lines)}
 
     def wait(self) -> int:
         """Wait for its end; returns its exit code."""
@@ -139,14 +139,14 @@ def serve() -> dict[str, Any]:
         fork = os.fork()
         if fork == 0:
             return json.loads(line)
-        _answer(os.waitstatus_to_exitcode(os.waitpid(fork, 0)[1]))
+        _answer("code", os.waitstatus_to_exitcode(os.waitpid(fork, 0)[1]))
     sys.exit()
 
 
 def become(call: dict[str, Any]) -> None:
     """Run the module as ``python -m`` would, and end this process."""
     os.setsid()
-    _answer(os.getpid())  # not before: whoever knows it may kill the session
+    _answer("pid", os.getpid())  # not before: whoever knows it may kill the session
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for number, path in enumerate(call["output"], start=1):
         os.dup2(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666), number)
@@ -164,11 +164,11 @@ def become(call: dict[str, Any]) -> None:
         if isinstance(ended.code, str):
             sys.stderr.write(f"{ended.code}\n")
         code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
-    os._exit(code)  # taking torch apart would take longer than many a command
+    os._exit(code & 0xFF)  # taking torch apart would take longer than many a command
 
 
-def _answer(number: int) -> None:
-    os.write(sys.stdout.fileno(), b"%d\n" % number)
+def _answer(name: str, number: int) -> None:
+    os.write(sys.stdout.fileno(), f"{name} {number}\n".encode())  # at once, so that a line is never read in part
 
 
 if __name__ == "__main__":

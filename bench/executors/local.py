@@ -58,6 +58,7 @@ def run_local(
                 if code is None:
                     continue
                 running.remove(each)
+                kill(each)
                 if code == BUSY:
                     waiting.append((now + BUSY_SECONDS, each.job))
                 else:

@@ -110,11 +110,10 @@ def stop(cells: list[CellProcess]) -> None:
 
 
 def kill(cell: CellProcess) -> None:
-    """End the process and what it started, at once."""
-    if cell.process.poll() is None:
-        with contextlib.suppress(ProcessLookupError):  # it ends just now
-            os.killpg(cell.process.pid, signal.SIGKILL)
-        cell.process.wait()
+    """End the process and what it started, at once; what an ended one left behind, too."""
+    with contextlib.suppress(ProcessLookupError):  # nothing is left of them
+        os.killpg(cell.process.pid, signal.SIGKILL)
+    cell.process.wait()
 
 
 def wait(cell: CellProcess) -> int:

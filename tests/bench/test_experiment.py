@@ -95,6 +95,27 @@ def test_images_that_are_no_numbers_are_not_measured(tmp_path, monkeypatch, valu
     assert len((tmp_path / "cell/curve.jsonl").read_text().splitlines()) == 1
 
 
+def test_a_strategy_that_leaves_its_generator_in_training_mode_stores_the_weights_that_were_measured(
+    tmp_path, monkeypatch
+):
+    run(tmp_path / "evaluating")
+    sample = Scratch.sample
+
+    def goes_on_training(strategy, count, rng):
+        images = sample(strategy, count, rng)
+        strategy.average.module.train()
+        return images
+
+    def evaluates(strategy, count, rng):
+        strategy.average.module.eval()
+        return goes_on_training(strategy, count, rng)
+
+    monkeypatch.setattr(Scratch, "sample", evaluates)
+    run(tmp_path / "training")
+    for name in ("generator.safetensors", "interpolations.png"):
+        assert (tmp_path / "training" / name).read_bytes() == (tmp_path / "evaluating" / name).read_bytes()
+
+
 def test_more_points_than_steps_repeat_the_last_losses(tmp_path):
     rows = run(tmp_path / "cell", dataclasses.replace(CELL, kimg=8 / 1000, points=2))
     assert rows[2]["kimg"] == 0.008 and "loss_generator" in rows[2]

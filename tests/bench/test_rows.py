@@ -1,6 +1,7 @@
 """Rows are read from the cells, and only from those that changed since the last reading."""
 
 import json
+import os
 from dataclasses import replace
 
 import pandas as pd
@@ -139,7 +140,11 @@ def test_an_empty_store_has_no_rows(tmp_path):
         ("status.json", "[" * 100_000, "is damaged .* delete it, and the cell is run again"),
         ("final.json", "[" * 100_000, "is damaged"),
         ("final.json", '{"kid@efficientnet-lite0-64": "low"}', "is damaged .kid@efficientnet-lite0-64 is no number"),
+        ("status.json", '{"status": "great", "reason": ""}', "is damaged"),
+        ("final.json", '{"train_seconds": "a"}', "is damaged .train_seconds is no number"),
         ("asked.json", "[]", "is damaged .*; delete it"),
+        ("asked.json", '{"at_ns": Infinity}', "is damaged .*; delete it"),
+        ("asked.json", '{"at_ns": 1000000000000000000000000000000}', "is damaged .*; delete it"),
         ("spec.json", '{"back', "is no cell of this version"),
         ("spec.json", '{"backbone": "dcgan", "from_the_future": 1}', "is no cell of this version .*from_the_future"),
     ],
@@ -153,6 +158,21 @@ def test_a_damaged_cell_is_named_in_one_line(store, file, content, message):
     if file == "status.json":
         with pytest.raises(UserError, match="is damaged"):
             read_statuses(store)
+
+
+def test_a_status_that_claims_to_be_of_another_cell_changes_no_row(store):
+    before = read_rows(store)
+    path = store.folder(a_cell(0).key) / "status.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "key": "zzz", "strategy": 3, "seed": "a"}))
+    pd.testing.assert_frame_equal(read_rows(store), before)
+
+
+def test_a_store_whose_name_is_no_text_has_kept_tables(tmp_path):
+    store = Store(tmp_path / os.fsdecode(b"p\xff\xe9"), create=True)
+    store.add(a_cell(0))
+    finish(store, 0, kid=0.5)
+    rows = read_rows(store)
+    assert (store.root / "rows.parquet").exists() and rows.equals(read_rows(store))
 
 
 def test_a_curve_that_holds_words_is_named_and_nulls_are_no_numbers(store):

@@ -93,6 +93,16 @@ def test_damaged_hashes_are_a_mismatch_and_the_other_cells_are_checked(store):
     assert len(found) == 2 and "hashes.json: is damaged" in " ".join(found)
 
 
+def test_each_cell_with_numbers_that_cannot_be_read_is_listed(store):
+    one, two, three = (store.folder(a_cell(seed).key) for seed in range(3))
+    (one / "final.json").write_text("{")
+    change(two / "final.json", train_seconds="a")
+    (three / "asked.json").write_text('{"at_ns": 1e400}')
+    found = "\n".join(problem for check in verify_cells(store) for problem in check.problems)
+    assert f"{one.name}: " in found and f"{two.name}: " in found and f"{three.name}: " in found
+    assert "train_seconds is no number" in found and "asked.json: is damaged" in found
+
+
 def test_a_damaged_spec_ends_in_a_line_and_not_in_a_traceback(store, graftbench):
     (store.folder(a_cell(0).key) / "spec.json").write_text("{")
     done = graftbench("verify", store.root, "--no-rerun")

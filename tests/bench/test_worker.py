@@ -101,6 +101,18 @@ def test_checkpoints_outlive_the_cell_until_its_status_is_written_and_go_only_if
     assert checkpoint.exists() == (status == "failed")
 
 
+@pytest.mark.parametrize("code", [0, worker.BUSY, worker.CHANGED, worker.DISK])
+def test_a_strategy_that_ends_the_process_has_failed_whatever_its_code_says_elsewhere(options, monkeypatch, code):
+    def run_cell(*arguments):
+        raise SystemExit(code)
+
+    monkeypatch.setattr(worker, "_run_cell", run_cell)
+    plan(options.folder, a_cell(0).with_digest())
+    assert worker._run(options, NeverAsked()) == 1
+    ended = read_status(options.folder)
+    assert ended["status"] == "failed" and f"SystemExit: {code}: the strategy ended the process" in ended["reason"]
+
+
 def test_what_a_killed_worker_left_half_written_is_deleted(tmp_path):
     (tmp_path / "status.json").write_text(json.dumps({"status": "ok", "reason": ""}))
     left, kept = tmp_path / ".checkpoint.safetensors.0123.tmp", tmp_path / "samples.png"

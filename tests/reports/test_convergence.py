@@ -226,6 +226,14 @@ def test_frozen_targets_stay_when_the_reference_is_run_again(tmp_path):
     assert ladders(*results(better), KID) != first
 
 
+def test_a_run_that_dies_has_no_smaller_area_than_one_that_goes_on_badly():
+    ladder = Ladder(1.0, 0.0, (0.5,))
+    bad = Run("bad", 0, np.array([0.0, 2.0]), np.array([3.0, 3.0]), True)
+    died = Run("died", 0, np.array([]), np.array([]), False)
+    areas = [convergence.area_under_best(run, ladder, 2.0, KID) for run in (died, bad)]
+    assert areas == pytest.approx([1.0, 1.0])
+
+
 def test_runs_measured_on_other_numbers_of_images_have_targets_of_their_own(tmp_path):
     few, many = results({("finetune", 0): [9.0, 8.0, 7.0, 6.0, 5.0]}), results(REFERENCE)
     mixed = [pd.concat([one, two.assign(key=two["key"] + "-many")]) for one, two in zip(few, many, strict=True)]

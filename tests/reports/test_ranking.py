@@ -159,6 +159,22 @@ def test_what_cannot_be_ranked_is_said(rows, by, message):
         rank(rows, by=by)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("seed", None, "some rows have no seed; "),
+        ("reference", None, "some rows have no reference; "),
+        ("shots", "ten", "the rows have a shots that is no number"),
+        (KID, "low", f"the rows have a {KID} that is no number"),
+    ],
+)
+def test_a_table_with_a_cell_that_is_empty_or_no_number_is_refused(rows, name, value, message):
+    rows[name] = rows[name].astype(object)
+    rows.loc[rows.index[0], name] = value
+    with pytest.raises(UserError, match=message):
+        rank(rows)
+
+
 def test_a_table_that_is_none_of_cells_is_refused_with_what_it_lacks(rows):
     with pytest.raises(UserError, match="the rows lack seed, reference; "):
         rank(rows.drop(columns=["reference", "seed"]))

@@ -110,3 +110,4 @@ def test_more_seeds_would_separate_a_clear_difference():
     half = [stats.t.ppf(0.975, 2 * (n - 1)) * np.sqrt(2) / 2 / np.sqrt(n) for n in (needed - 1, needed)]
     assert half[0] >= 0.5 > half[1]
     assert seeds_for_difference([np.array([0.3])]) is None
+    assert seeds_for_difference([noise - 0.5, noise - 0.5]) is None, "no seeds make an order true that is not"

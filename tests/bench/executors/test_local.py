@@ -81,6 +81,17 @@ def test_a_cell_on_a_machine_without_the_device_says_so(tmp_path):
     assert ended["status"] == "failed" and "--device cuda" in ended["reason"]
 
 
+@pytest.mark.parametrize("end", [OK, "exit 3"])
+def test_what_a_worker_leaves_running_ends_with_it(make_job, end):
+    job = make_job(f"sleep 1000 & echo $! > child; {end}")
+    run(job)
+    child = int((job.folder / "child").read_text())
+    with pytest.raises(ProcessLookupError):
+        for _ in range(50):  # the system takes a moment to bury it
+            os.kill(child, 0)
+            time.sleep(0.1)
+
+
 def test_a_worker_whose_time_ends_when_it_has_finished_keeps_its_result(make_job):
     (ended,) = run(make_job(OK + "; sleep 1000", timeout_seconds=1))
     assert ended["status"] == "ok"
@@ -107,7 +118,8 @@ def test_one_dead_cell_costs_no_other(make_job):
 
 def test_a_cell_that_another_run_works_on_is_left_to_it(make_job, monkeypatch):
     monkeypatch.setattr("graftbench.bench.executors.local.BUSY_SECONDS", 0.3)
-    job = make_job(f"echo >> starts; (sleep 0.1; {OK}) & exit {BUSY}")
+    job = make_job(f"echo >> starts; setsid bash -c 'sleep 0.1; . ./other' & exit {BUSY}")
+    (job.folder / "other").write_text(OK)
     assert run(job)[0]["status"] == "ok"
     assert (job.folder / "starts").read_text() == "\n", "not started again once the other run has ended it"
 
