@@ -16,4 +16,4 @@ def die_with_parent() -> None:
         ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGKILL)
         is_follower = int(os.environ.get("RANK", "0")) > 0
         if not is_follower and os.environ.get(PARENT, str(os.getppid())) != str(os.getppid()):
-            raise SystemExit("the run that started this cell is gone")
+            raise SystemExit("the process that started this one is gone")

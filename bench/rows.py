@@ -191,7 +191,6 @@ def _keep(frame: pd.DataFrame, path: Path) -> None:
         table = table.replace_schema_metadata({**(table.schema.metadata or {}), b"graftbench": FORMAT})
         with replacing(path) as temporary, temporary.open("wb") as file:  # pyarrow takes no name that is not UTF-8
             pq.write_table(table, file)
-            file.flush()
     except (OSError, pa.ArrowException) as error:
         log.warning("%s is not kept (%s); reading this store will be slow each time", path, error)
 
@@ -266,9 +265,8 @@ def _tuning(folder: Path) -> dict[str, Any]:
 
 def _points(folder: Path) -> list[dict[str, Any]]:
     path = folder / "curve.jsonl"
-    return [
-        {"key": folder.name, **checked_numbers(path, point)} for point in (read_lines(path) if path.is_file() else [])
-    ]
+    points = read_lines(path) if path.is_file() else []
+    return [{"key": folder.name, **checked_numbers(path, point)} for point in points]
 
 
 def checked_numbers(path: Path, found: dict[str, Any]) -> dict[str, Any]:
