@@ -18,6 +18,7 @@ from .errors import UserError
 from .experiment import total_steps
 from .files import cache_root
 from .metrics.evaluator import Evaluator
+from .numerics import numerical_settings
 from .registries import extractors, strategies
 from .seeds import seed_for
 from .source import SourceSpec, save_source
@@ -31,6 +32,7 @@ POINTS = 10
 FAKES = REALS = 1000
 
 
+@numerical_settings("float32")
 def pretrain(
     spec: SourceSpec,
     folder: Path,

@@ -7,7 +7,7 @@ compared, alone on the same machine and in the same setting, reported seconds ar
 import pandas as pd
 
 EXCLUSIVE, OWN = "exclusive", "own"
-COMPARED = ("backbone", "resolution", "width", "batch", "precision")
+COMPARED = ("backbone", "resolution", "width", "batch", "precision", "compile")
 """Rows that share these get one clock: of two, each would tell of another thing than the other."""
 MEASURED_ON = ("hardware", "device", "threads", "torch")
 WORDS = {
@@ -23,16 +23,17 @@ def with_exclusive_clock(
 
     ``speeds`` has ``seconds_per_kimg`` by strategy, `COMPARED` and `MEASURED_ON`; of equal ones the last counts. A
     group keeps its cells' own clock unless each of its strategies was measured as it ran: cells with
-    hyper-parameters, augmentation, optimiser settings or compilation of their own were not.
+    hyper-parameters, augmentation or optimiser settings of their own were not.
     """
     rows = rows.assign(clock=OWN)
-    known = {*COMPARED, *MEASURED_ON, "train_seconds", "seconds_per_kimg"} <= set(rows.columns)
+    placed = rows if "compile" in rows else rows.assign(compile=False)
+    known = {*COMPARED, *MEASURED_ON, "train_seconds", "seconds_per_kimg"} <= set(placed.columns)
     if speeds.empty or not known:
         return rows, curves
     matching = ["strategy", *COMPARED, *MEASURED_ON]
     speeds = speeds.drop_duplicates(matching, keep="last")[[*matching, "seconds_per_kimg"]]
     found = []
-    for _, group in rows.groupby(list(COMPARED)):
+    for _, group in placed.groupby(list(COMPARED)):
         ran = group[~group["reference"].astype(bool)]
         joined = (
             _with_machine(ran)[["key", *matching]]
@@ -63,9 +64,8 @@ def _with_machine(rows: pd.DataFrame) -> pd.DataFrame:
 def _as_measured(rows: pd.DataFrame) -> pd.Series:
     """Whether a row's strategy ran as it is registered, which is what is measured."""
     plain = (rows["augment"] == "none") & (rows["params"] == "{}")
-    for name, default in (("optimisation", "{}"), ("compile", False)):
-        if name in rows:
-            plain &= rows[name] == default
+    if "optimisation" in rows:
+        plain &= rows["optimisation"] == "{}"
     return plain
 
 

@@ -108,7 +108,7 @@ class AdversarialStrategy(Strategy):
             fake = self.fake_images(latents)
         losses = self.update_discriminator(real, fake.detach())
         losses |= self.update_generator(latents, fake)
-        self.average.update(self.generator, self.setup.batch)
+        self.average.update(self.setup.batch)
         self.steps_done += 1
         return losses
 

@@ -3,14 +3,14 @@
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor
 
 from ..bench.backbones.base import Generator
-from .kernels import effective_parameters, plain_buffers, plain_copy
+from .kernels import plain_copy, plain_places
 
 
 class MovingAverage:
-    """Average of the parameters with a half-life in images; buffers (BatchNorm statistics) are copied.
+    """Average of ``network``'s parameters with a half-life in images; buffers (BatchNorm statistics) are copied.
 
     ``module`` is the plain network: of re-parametrised weights (``kernels.reparametrise``) the effective values are
     averaged, so that it is the same average whatever is trained, and loads into the backbone's own generator.
@@ -25,16 +25,21 @@ class MovingAverage:
         self.module = plain_copy(network).eval().requires_grad_(False)
         self.half_life = half_life_kimg * 1000
         self.images = 0
+        self._parameters: list[Tensor] = list(self.module.parameters())
+        self._buffers = list(self.module.buffers())
+        # Found once: names take longer to follow than all of a small network takes to average.
+        self._averaged = plain_places(network, [name for name, _ in self.module.named_parameters()])
+        self._copied = plain_places(network, [name for name, _ in self.module.named_buffers()])
 
     @torch.no_grad()
-    def update(self, network: nn.Module, batch: int) -> None:
+    def update(self, batch: int) -> None:
+        """Follow the network after a step on ``batch`` images."""
         self.images += batch
         half_life = min(self.half_life, self.RAMP_UP * self.images)
         weight = 1 - 0.5 ** (batch / max(half_life, 1e-8))
-        names, mine = zip(*self.module.named_parameters(), strict=True)
-        torch._foreach_lerp_(list(mine), effective_parameters(network, names), weight)
-        for mine, theirs in zip(self.module.buffers(), plain_buffers(network), strict=True):
-            mine.copy_(theirs)
+        torch._foreach_lerp_(self._parameters, [getattr(*place) for place in self._averaged], weight)
+        for mine, place in zip(self._buffers, self._copied, strict=True):
+            mine.copy_(getattr(*place))
 
     def state_dict(self) -> dict[str, Any]:
         return {"module": self.module.state_dict(), "images": self.images}

@@ -121,13 +121,13 @@ def plain_copy(network: Network) -> Network:
     return plain
 
 
-def effective_parameters(network: nn.Module, names: Iterable[str]) -> list[Tensor]:
-    """The values in ``network`` of the parameters that its plain copy calls ``names``."""
-    values = []
+def plain_places(network: nn.Module, names: Iterable[str]) -> list[tuple[nn.Module, str]]:
+    """Module and attribute in ``network`` of what its plain copy calls ``names``: ``getattr`` of one is its value."""
+    places = []
     for name in names:
         path, _, attribute = name.rpartition(".")
-        values.append(getattr(network.get_submodule(path), attribute))
-    return values
+        places.append((network.get_submodule(path), attribute))
+    return places
 
 
 def plain_buffers(network: nn.Module) -> Iterator[Tensor]:

@@ -60,7 +60,7 @@ class VAE(Strategy):
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         self.optimiser.step()
-        self.average.update(self.generator, self.setup.batch)
+        self.average.update(self.setup.batch)
         return {"negative_elbo": (misfit + divergence).detach(), "kl": divergence.detach()}
 
     def sample(self, count: int, rng: torch.Generator) -> Tensor:

@@ -21,6 +21,7 @@ def throughput(
     threads: Annotated[int, typer.Option(min=1, help="pinned; all cores if left out")] = os.cpu_count() or 1,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N")] = "auto",
     precision: Annotated[str, typer.Option(help="float32, tf32 or bfloat16")] = "float32",
+    compile: Annotated[bool, typer.Option(help="run the networks through torch.compile")] = False,
     out: Annotated[
         Path, typer.Option(help="folder of the stored results; STORE/throughput to have them in that store's report")
     ] = Path("runs/throughput"),
@@ -29,8 +30,8 @@ def throughput(
     """Measure training and sampling speed, memory and operations of each strategy, exclusively.
 
     Results are kept by pytest-benchmark; compare them with `pytest-benchmark --storage=OUT compare`. With `--out
-    STORE/throughput`, and the batch, width, precision and threads of the store's cells, the store's report gives
-    seconds as kimg times these seconds/kimg.
+    STORE/throughput`, and the batch, width, precision, compilation and threads of the store's cells, the store's report
+    gives seconds as kimg times these seconds/kimg.
     """
     from rich.console import Console
     from rich.table import Table
@@ -49,7 +50,8 @@ def throughput(
         make_backbone(*_named(place), width)
     if precision not in ("float32", "tf32", "bfloat16"):
         raise UserError(f"--precision is float32, tf32 or bfloat16, not {precision!r}")
-    workload = Workload("finetune", width=width, batch=batch, device=str(choose_device(device)), precision=precision)
+    where = str(choose_device(device))
+    workload = Workload("finetune", width=width, batch=batch, device=where, precision=precision, compile=compile)
     path = run_suite(out, workload.to_json(), strategy, backbone, rounds, threads, allow_busy)
     results = read_results(path).sort_values("seconds_per_kimg")
     for (name, resolution), group in results.groupby(["backbone", "resolution"]):
@@ -72,7 +74,8 @@ def throughput(
     first = results.iloc[0]
     flag = "; MEASURED ON A BUSY MACHINE" if first["busy"] else ""
     print(
-        f"{first['hardware']}, {first['threads']} threads, {first['precision']}, batch {first['batch']}, "
+        f"{first['hardware']}, {first['threads']} threads, {first['precision']}"
+        f"{', compiled' if first['compile'] else ''}, batch {first['batch']}, "
         f"torch {first['torch']}; load per core before {first['load_before']}{flag}"
     )
     print(f"stored: {path}")

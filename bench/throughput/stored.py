@@ -37,7 +37,8 @@ def stored_speeds(folder: Path) -> pd.DataFrame:
         return pd.DataFrame()
     speeds = pd.concat(idle, ignore_index=True)
     widths = [_width(*where) for where in zip(speeds["backbone"], speeds["resolution"], speeds["width"], strict=True)]
-    return speeds.assign(width=widths, device=speeds["device"].str.partition(":")[0])
+    compiled = speeds["compile"].eq(True) if "compile" in speeds else False  # older results are of plain networks
+    return speeds.assign(width=widths, device=speeds["device"].str.partition(":")[0], compile=compiled)
 
 
 def _width(backbone: str, resolution: int, width: float | None) -> int:

@@ -1,7 +1,7 @@
 """One strategy on one backbone, ready to be timed: its training step and its sampling, on an untrained source."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 import torch
@@ -36,6 +36,7 @@ class Workload:
     batch: int = 64
     device: str = "cpu"
     precision: str = "float32"
+    compile: bool = False
 
     @property
     def name(self) -> str:
@@ -66,6 +67,7 @@ class Workload:
             load_source=lambda: source,
             load_source_images=lambda: tiny_images(self.resolution, SOURCE_IMAGES, seed=1).to(device),
             autocast=lambda: autocast(self.precision, device),
+            compile="inductor" if self.compile else None,
         )
         return Training(strategies.get(self.strategy)(), setup)
 
@@ -101,7 +103,7 @@ def counted(workload: Workload) -> dict[str, float]:
     two; normalisation and activations are left out. Training is the mean over a period of the lazy regularisers.
     On a GPU, StyleGAN2's filters are products with banded matrices, whose zeros count.
     """
-    training = workload.training(ROUND)
+    training = replace(workload, compile=False).training(ROUND)
     with OperationCount() as training_count:
         training.advance(ROUND)
     with OperationCount() as sampling_count:

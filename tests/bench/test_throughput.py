@@ -45,6 +45,12 @@ def test_counts_are_the_same_every_time():
     assert counted(TINY) == counted(TINY)
 
 
+def test_a_compiled_workload_compiles_its_networks_and_counts_the_same_operations():
+    compiled = replace(TINY, compile=True)
+    assert compiled.training(1).setup.compile == "inductor" and TINY.training(1).setup.compile is None
+    assert counted(compiled) == counted(TINY)
+
+
 @pytest.mark.parametrize(("precision", "rounded"), [("float32", False), ("tf32", True), ("bfloat16", True)])
 def test_speed_and_memory_are_those_of_a_cell_of_that_precision(precision, rounded, monkeypatch):
     seen = set()

@@ -22,6 +22,7 @@ SPEEDS = pd.DataFrame(
         "width": 32,
         "batch": 16,
         "precision": "float32",
+        "compile": False,
         "hardware": "Imaginary CPU, 2 cores",
         "device": "cpu",
         "threads": 2,
@@ -63,6 +64,7 @@ def test_the_reference_lines_and_all_other_columns_stay_as_they_are(results):
     [
         *(("hardware", "Another CPU"), ("threads", 1), ("batch", 64), ("width", 64), ("torch", "2.13.0")),
         *(("precision", "bfloat16"), ("device", "cuda"), ("resolution", 64), ("backbone", "sngan")),
+        ("compile", True),
     ],
 )
 def test_a_measurement_in_another_setting_is_not_taken(results, column, value):
