@@ -46,6 +46,9 @@ class Cell:
     """The hyper-parameters that a search chose."""
     digest: str = ""
     """Hash of the source files that can change the numbers; filled by ``with_digest``."""
+    network: str = ""
+    """The pretrained network that the strategy says it learns from: of a plug-in, who reads a store cannot ask it. No
+    part of the key, since the digest covers what the strategy says."""
 
     def with_digest(self) -> Self:
         return replace(self, digest=source_digest(self))
@@ -53,14 +56,17 @@ class Cell:
     @property
     def key(self) -> str:
         """Sixteen hexadecimal digits, the name of the cell's folder."""
-        return _hash(vars(self))
+        return _hash(self._identity())
 
     @property
     def place(self) -> str:
         """The same for all cells of one place in the matrix: whatever code and source weights they ran with, which
         images the user's folders held then, and what a search chose."""
         settings = {name: None if name in self.tuned else value for name, value in self.params.items()}
-        return _hash({**vars(self), "digest": "", "source_sha256": "", "data": "", "params": settings})
+        return _hash({**self._identity(), "digest": "", "source_sha256": "", "data": "", "params": settings})
+
+    def _identity(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "network"}
 
     @property
     def label(self) -> str:

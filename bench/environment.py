@@ -1,6 +1,7 @@
 """What a store records of the code and the machine that made it."""
 
 import importlib.metadata
+import logging
 import os
 import platform
 import subprocess
@@ -8,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from .devices import cpu_name
+
+log = logging.getLogger(__name__)
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -35,7 +38,7 @@ def version() -> str:
 
 
 def commit() -> dict[str, Any]:
-    """Commit and dirtiness of the checkout that the suite runs from; empty for an installed wheel."""
+    """Commit and dirtiness of the checkout that the suite runs from; empty for an installed wheel, or without git."""
     if not (CHECKOUT / ".git").exists():
         return {"commit": "", "dirty": False}
     return {"commit": _git(CHECKOUT, "rev-parse", "HEAD"), "dirty": bool(_git(CHECKOUT, "status", "--porcelain"))}
@@ -53,5 +56,6 @@ def _git(folder: Path, *arguments: str) -> str:
     try:
         result = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, timeout=10, check=True)
     except (OSError, subprocess.SubprocessError) as error:
-        return f"unknown ({type(error).__name__})"
+        log.warning("git does not tell the commit of %s: %s", folder, error)
+        return ""
     return result.stdout.strip()

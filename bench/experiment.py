@@ -41,7 +41,9 @@ log = logging.getLogger(__name__)
 
 CHECKPOINT_SECONDS = 60.0
 STEPS_BETWEEN_LOOKS = 10
-"""Steps between two looks at whether a checkpoint is due or the run is to stop."""
+"""Steps between two looks at whether a checkpoint is due or the run is to stop, and the losses are finite."""
+LONG_STEP = 1.0
+"""Seconds of a step after which each is followed by a look: whoever asks a cell to stop waits for it only so long."""
 GRID_IMAGES = 64
 
 
@@ -197,9 +199,11 @@ def _advance(
 
     Returns the last losses.
     """
-    saved = training.seconds
+    saved, steps = training.seconds, 1
     while training.step < until:
-        training.advance(min(until, training.step + STEPS_BETWEEN_LOOKS))
+        started = training.seconds
+        training.advance(min(until, training.step + steps))
+        steps = 1 if parallel.any_of(training.seconds - started > steps * LONG_STEP) else STEPS_BETWEEN_LOOKS
         stop = parallel.any_of(asked_to_stop())
         if stop or (training.seconds - saved > spacing and training.step < until):
             keep()

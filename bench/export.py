@@ -24,7 +24,7 @@ from .pictures import write_grid
 from .registries import strategies
 from .seeds import seed_for
 from .source import load_exactly
-from .store import Store, read_cell
+from .store import Store, read_cell, read_status
 
 WEIGHTS, SPEC, CARD, SAMPLES = "generator.safetensors", "spec.json", "README.md", "samples.png"
 SAMPLED = 64
@@ -68,7 +68,7 @@ def export_cell(store: Store, cell: str, out: Path) -> Path:
     make the cell's own samples (tried where the cell ran on a CPU, whose noise can be drawn anywhere).
     """
     folder = store.folder(find_key(store, cell))
-    status = read_json(folder / "status.json") if (folder / "status.json").is_file() else {"status": "missing"}
+    status = read_status(folder)
     if status["status"] != "ok":
         raise UserError(f"{folder.name}: this cell is {status['status']}, so it has no generator to export")
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):

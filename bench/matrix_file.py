@@ -57,6 +57,11 @@ def parse_matrix(content: dict[str, Any], where: str) -> Matrix:
         raise UserError(f"{where}: {error}") from error
 
 
+def dump_matrix(matrix: Matrix) -> str:
+    """YAML that reads as this matrix: what was said, without defaults, which some keys may not stand beside."""
+    return yaml.safe_dump(matrix.model_dump(mode="json", exclude_unset=True), sort_keys=False)
+
+
 def _repeated_keys(root: yaml.Node | None) -> Iterator[tuple[str, int, int]]:
     """Name, line and earlier line of each key that a mapping has twice; YAML itself lets the last one win."""
     pending, seen = [root], set()

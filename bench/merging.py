@@ -19,7 +19,7 @@ import filelock
 from .errors import UserError
 from .files import sha256_of
 from .outcome import Outcome, differences, read_outcome
-from .store import ASKED, Store, asked_at, read_cell, write_asked
+from .store import ASKED, Store, asked_at, read_cell, read_status, write_asked
 from .throughput.stored import FOLDER
 
 log = logging.getLogger(__name__)
@@ -163,6 +163,9 @@ def _copy_cell(given: Path, here: Path) -> None:
     for path in sorted(files, key=lambda path: order.get(path.name, 2)):
         if not path.name.startswith("."):
             _copy(path, here / path.relative_to(given))
+    if read_status(here)["status"] == "ok":
+        for left in here.glob("checkpoint*.safetensors"):  # of our own, which had not ended
+            left.unlink()
 
 
 def _keep_once(given: Store, store: Store, name: Path) -> None:

@@ -1,5 +1,6 @@
 """The file that ``graftbench new strategy`` writes."""
 
+import keyword
 import re
 from pathlib import Path
 
@@ -44,9 +45,10 @@ def write_new_strategy(name: str, folder: Path) -> Path:
     if path.exists():
         raise UserError(f"{path} exists already; choose another name or folder")
     words = name.split("-")
+    kind = "".join(word.capitalize() for word in words)
+    if keyword.iskeyword(kind):
+        raise UserError(f"a strategy {name!r} would be a class {kind}, which is Python's own word; choose another name")
     folder.mkdir(parents=True, exist_ok=True)
-    text = TEMPLATE.format(
-        name=name, title=" ".join(words).capitalize(), kind="".join(w.capitalize() for w in words), file=path
-    )
+    text = TEMPLATE.format(name=name, title=" ".join(words).capitalize(), kind=kind, file=path)
     path.write_text(text, encoding="utf-8")
     return path

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import UserError
-from .store import TIMINGS
+from .store import TIMINGS, read_status
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,12 @@ class Outcome:
 
 def read_outcome(folder: Path) -> Outcome:
     """The outcome stored in a cell's folder; its status is ``missing`` if the cell has not ended."""
-    state = read_json(folder / "status.json") if (folder / "status.json").is_file() else {"status": "missing"}
+    state = read_status(folder)
     final = read_json(folder / "final.json") if state["status"] == "ok" else {}
     curve = read_lines(folder / "curve.jsonl") if (folder / "curve.jsonl").is_file() else []
     return Outcome(
         state["status"],
-        state.get("reason", ""),
+        state["reason"],
         without_timings(final),
         [without_timings(point) for point in curve],
         str(state.get("hardware", "unknown hardware")),

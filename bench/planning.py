@@ -217,6 +217,7 @@ def _add_cells(matrix: Matrix, plan: Plan, kind: Any, name: str, params: dict, a
                 compile=matrix.compile,
                 data=plan.images[choice.domain, target.domain],
                 seed=seed,
+                network=strategies.entry(name).network,
             ).with_digest()
             plan.cells.append(cell)
             if folder is not None:

@@ -79,7 +79,7 @@ def fetch_source(source: PublicSource, report: Callable[[str, int, int | None], 
     if not source.readable:
         raise UserError(f"{source.name}: {source.note}; see {source.page}")
     by_hand = f"or by hand: open {source.url}, download the file and save it as {source.file}"
-    download(source.url, source.file, report, by_hand)
+    download(source.url, source.file, report, by_hand, expected={"sha256": source.sha256})
     check_file(source.file, source.sha256, f"sources/{source.file.name}", thorough=True)
     if source.present and read_spec(source.folder)["imported"]["sha256"] == sha256_of(source.file):
         return read_spec(source.folder)["imported"]["notes"]

@@ -91,9 +91,10 @@ class Registry(Generic[T]):
         """All components by name, without importing any of them."""
         with self._lock:
             if self._entries is None:
-                self._entries = {}
+                found: dict[str, Entry] = {}
                 for entry in self._discover():
-                    self._announce(entry)
+                    self._announce(entry, found)
+                self._entries = found  # not before all are found: an error must not leave a part of them
             return dict(sorted(self._entries.items()))
 
     def names(self) -> list[str]:
@@ -125,20 +126,20 @@ class Registry(Generic[T]):
     def add_file(self, path: Path) -> list[Entry]:
         """Announce the components of a plug-in file; returns them (empty if the file registers none here)."""
         with self._lock:
-            self.entries()
+            known = self.entries()
             found = list(_scan(path, f"plugin:{path}", self.package))
             for entry in found:
-                self._announce(entry)
+                self._announce(entry, known)
+            self._entries = known
             return found
 
-    def _announce(self, entry: Entry) -> None:
-        assert self._entries is not None
-        known = self._entries.get(entry.name)
+    def _announce(self, entry: Entry, entries: dict[str, Entry]) -> None:
+        known = entries.get(entry.name)
         if known is not None and known.origin != entry.origin:
             raise UserError(
                 f"{self.kind} {entry.name!r} is registered twice: in {known.origin} and in {entry.origin}; rename one"
             )
-        self._entries[entry.name] = entry
+        entries[entry.name] = entry
 
     def _discover(self) -> Iterable[Entry]:
         spec = importlib.util.find_spec(self.package)

@@ -209,10 +209,10 @@ def teacher(cell: Cell) -> str:
     """The network that both trained the cell and measures it; empty if there is none.
 
     An extractor of the network that a strategy learns from measures what it was trained to please: its score is
-    shown there, but not ranked. What a plug-in learns from is known where the plug-in is loaded.
+    shown there, but not ranked.
     """
     entry = strategies.entries().get(cell.strategy)
-    network = entry.network if entry else ""
+    network = cell.network or (entry.network if entry else "")  # cells of before do not say it
     return network if network and cell.extractor.startswith(network) else ""
 
 

@@ -135,6 +135,8 @@ def read_cell(folder: Path) -> Cell:
     path = folder / "spec.json"
     try:
         return Cell.from_json(path.read_bytes().decode())
+    except FileNotFoundError:
+        raise UserError(f"{path}: is missing; `graftbench verify` shows all that is damaged") from None
     except (ValueError, TypeError) as error:
         raise UserError(
             f"{path}: is no cell of this version ({error}); `graftbench verify` shows all that is damaged"

@@ -51,7 +51,8 @@ class Training:
                 losses = self.strategy.step(self.batch())
                 self.step += 1
         found = {name: float(value) for name, value in losses.items()}
-        if not all(map(math.isfinite, found.values())):
+        # Of several processes each sees the losses of its own slice, and all must end together.
+        if parallel.any_of(not all(map(math.isfinite, found.values()))):
             values = ", ".join(f"{name} {value:g}" for name, value in found.items())
             raise Diverged(f"a loss is not finite at step {self.step}: {values}")
         if found:

@@ -2,8 +2,8 @@
 
 Each strategy gets the same number of trials of the same length as its final cells, on a seed of its own (other shots,
 other initial weights). The trial with the lowest validation KID is chosen for each target, number of shots and
-augmentation, and run again on the seeds of the matrix. What the trials cost is charged to those rows. A strategy
-with nothing to draw has nothing to choose from: it runs no trials and is charged nothing.
+augmentation, and run again on the seeds of the matrix. What the trials that ended well cost is charged to those rows
+(how long the others trained is not recorded). A strategy with nothing to draw runs no trials and is charged nothing.
 """
 
 import dataclasses
@@ -35,7 +35,8 @@ RECORD = "tuning.json"
 
 @dataclass(frozen=True)
 class Choice:
-    """What a search gave: the drawn hyper-parameters and their trial, and the seconds that all trials trained."""
+    """What a search gave: the drawn hyper-parameters and their trial, and the seconds that those which ended well
+    trained."""
 
     params: dict[str, Any]
     trial: int

@@ -171,6 +171,7 @@ def _follow(options: argparse.Namespace, stop: "_StopRequest") -> int:
     from . import parallel
     from .cell import Cell
     from .devices import choose_device
+    from .errors import Diverged
     from .experiment import Interrupted
     from .plugins import load_plugins
 
@@ -182,6 +183,8 @@ def _follow(options: argparse.Namespace, stop: "_StopRequest") -> int:
         _run_cell(options, cell, device, stop)
     except Interrupted:
         return INTERRUPTED
+    except Diverged:  # as the first process does, which records it
+        return 1
     finally:
         parallel.leave()
     return 0

@@ -49,7 +49,7 @@ class CIFAR(ImageSet):
     def fetch(self, report: Report = no_report) -> Path:
         if not self.present():
             by_hand = f"or by hand: get the binary version at {self.facts.homepage}, save it as {self.path}"
-            download(self.facts.url, self.path, report, by_hand)
+            download(self.facts.url, self.path, report, by_hand, expected={"md5": self.facts.md5})
         self._check_md5()
         self.collection()
         return self.path
@@ -78,13 +78,15 @@ class CIFAR(ImageSet):
         place = cache_root() / "records" / f"{self.facts.name}-{self.facts.md5}"
         files = [*TRAINING[self.facts.name], TEST[self.facts.name]]
         stored = [place / f"{file}.npy" for file in files]
-        if not all(file.exists() for file in stored):
+        try:
+            parts = [np.load(path, mmap_mode="r", allow_pickle=False) for path in stored]
+        except (FileNotFoundError, ValueError, EOFError):  # not there yet, or damaged: it is only a copy
             self._check_md5()
             contents = self._unpacked(files, length)
+            parts = []
             for file, path in zip(files, stored, strict=True):
                 rows = np.frombuffer(contents[file], np.uint8).reshape(-1, length)
-                stored_array(path, rows.shape, lambda array, rows=rows: np.copyto(array, rows))
-        parts = [np.load(path, mmap_mode="r", allow_pickle=False) for path in stored]
+                parts.append(stored_array(path, rows.shape, lambda array, rows=rows: np.copyto(array, rows)))
         return np.concatenate(parts), len(parts[-1])
 
     def _unpacked(self, wanted: list[str], length: int) -> dict[str, bytes]:

@@ -1,11 +1,12 @@
 """Getting a file over HTTP: resumed after an interruption, checked, and put in place whole."""
 
+import hashlib
 import json
 import logging
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any
@@ -43,12 +44,20 @@ def no_report(name: str, done: int, total: int | None) -> None:
     """Report to nobody."""
 
 
-def download(url: str, path: Path, report: Report = no_report, hint: str = "", patience: float = PATIENCE) -> None:
+def download(
+    url: str,
+    path: Path,
+    report: Report = no_report,
+    hint: str = "",
+    patience: float = PATIENCE,
+    expected: Mapping[str, str] = {},
+) -> None:
     """Bring ``url`` to ``path``, going on from where an earlier call was interrupted.
 
     A link to a file on Google Drive may be the one that people share; its confirmation is given.
-    ``hint`` is added to what is said when it fails. Raises ``UserError`` when the server refuses, sends a web page
-    instead of a file, or stops again and again; never leaves a half file at ``path``.
+    ``hint`` is added to what is said when it fails, ``expected`` are the hashes that the publisher states, by the
+    algorithm's name ("sha256", "md5"; empty where not stated). Raises ``UserError`` when the server refuses, sends a
+    web page or another file, or stops again and again; never leaves a half file or a wrong one at ``path``.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(path.with_name(path.name + ".lock")):
@@ -65,7 +74,18 @@ def download(url: str, path: Path, report: Report = no_report, hint: str = "", p
                 log.warning("%s: %s; trying again", url, error)
                 time.sleep(PAUSE)
         _tag(partial).unlink(missing_ok=True)
+        _require_hashes(url, partial, expected, hint)
         partial.replace(path)
+
+
+def _require_hashes(url: str, partial: Path, expected: Mapping[str, str], hint: str) -> None:
+    """Or what came is thrown away: nothing can go on from it."""
+    for algorithm, stated in expected.items():
+        with partial.open("rb") as file:
+            found = hashlib.file_digest(file, algorithm).hexdigest()
+        if stated and found != stated:
+            partial.unlink()
+            raise UserError(f"{url}: sends a file whose {algorithm} is {found}, not {stated} as stated{_and(hint)}")
 
 
 def _transfer(
@@ -136,25 +156,40 @@ def check_file(path: Path, sha256: str = "", name: str = "", thorough: bool = Fa
     read again if the check is to be ``thorough``. Raises ``UserError`` if the hash differs.
     """
     name = name or path.name
-    lock = downloads() / "hashes.json"
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(lock.with_name(lock.name + ".lock")):
-        records: dict[str, Any] = json.loads(lock.read_text()) if lock.exists() else {}
+    record = downloads() / "hashes.json"
+    record.parent.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(record.with_name(record.name + ".lock")):
+        records = _recorded(record)
         place = path.stat()
         now = {"bytes": place.st_size, "modified": place.st_mtime_ns}
         known = records.get(name, {})
-        unchanged = known and all(known[key] == value for key, value in now.items())
-        if unchanged and not thorough and sha256 in ("", known["sha256"]):
+        unchanged = known and all(known.get(key) == value for key, value in now.items())
+        if unchanged and not thorough and sha256 in ("", known.get("sha256")):
             return
         found = sha256_of(path)
         expected = sha256 or known.get("sha256", found)
         if found != expected:
-            whose = "stated for it" if sha256 else f"recorded when it was first fetched (in {lock})"
+            whose = "stated for it" if sha256 else f"recorded when it was first fetched (in {record})"
             other = "" if sha256 else f", or take {name!r} out of that list if the publisher has changed it"
             raise UserError(
                 f"{path}: SHA-256 is {found}, not {expected} {whose}; delete the file and fetch it again{other}"
             )
-        write_json(lock, records | {name: {"sha256": found, **now}})
+        write_json(record, records | {name: {"sha256": found, **now}})
+
+
+def _recorded(record: Path) -> dict[str, dict[str, Any]]:
+    """What is known of the files by name. Raises ``UserError`` if it is damaged."""
+    try:
+        found = json.loads(record.read_bytes())
+        if not (isinstance(found, dict) and all(isinstance(known, dict) for known in found.values())):
+            raise ValueError("no table of files")
+        return found
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise UserError(
+            f"{record}: is damaged ({error}); delete it, and the hashes of the files that are here are recorded anew"
+        ) from error
 
 
 def _kept(partial: Path) -> str:

@@ -1,6 +1,7 @@
 """Image sets on the Hugging Face hub, published as parquet files with an image column."""
 
 import logging
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+PART = re.compile(r"(?P<name>.*)-\d{5}-of-(?P<count>\d{5})")
+"""How the hub names the files of a set that has several, without the suffix."""
+
 
 class HubSet(ImageSet):
     """A data set on the hub; HF_ENDPOINT, HF_HOME, HF_TOKEN and HF_HUB_OFFLINE are honoured."""
@@ -28,7 +32,8 @@ class HubSet(ImageSet):
         self.about = About(facts.images, facts.licence, facts.homepage, facts.cite, "downloaded")
 
     def present(self) -> bool:
-        return bool(self._files())
+        files = self._files()
+        return bool(files) and not lacking(files)
 
     def fetch(self, report: Report = no_report) -> Path:
         """The hub's client resumes and checks; ``report`` is told of whole files only."""
@@ -51,6 +56,10 @@ class HubSet(ImageSet):
         files = self._files()
         if not files:
             raise UserError(f"{self.name} is not here; run `graftbench fetch {self.name}`")
+        if missing := lacking(files):
+            raise UserError(
+                f"{self.name}: {missing} parts of {self.dataset} are not here; run `graftbench fetch {self.name}`"
+            )
         images = _read(self.dataset, files, self.resize.background)
         for file in files:
             check_file(file.resolve(), name=f"{self.dataset}/{file.name}")
@@ -83,6 +92,14 @@ class AnyHubSet(HubSet):
 
     def _classes_asked(self) -> str:
         return ""
+
+
+def lacking(files: list[Path]) -> int:
+    """How many parts are not among ``files``, after a fetch that was cut short: they end in ``-00000-of-00003`` …"""
+    named = [(file.parent, PART.fullmatch(file.stem)) for file in files]
+    parts = {(folder, *found.group("name", "count")) for folder, found in named if found}
+    there = sum(found is not None for _, found in named)
+    return sum(int(count) for _, _, count in parts) - there
 
 
 def _read(where: str, files: list[Path], background: tuple[int, int, int]) -> Collection:

@@ -36,7 +36,8 @@ class ZipSet(ImageSet):
         if not self.present():
             if not self.facts.url:
                 raise UserError(f"{self.facts.name} is got by hand: {self._by_hand()}")
-            download(self.facts.url, self.path, report, f"or by hand: {self._by_hand()}")
+            by_hand = f"or by hand: {self._by_hand()}"
+            download(self.facts.url, self.path, report, by_hand, expected={"sha256": self.facts.sha256})
         self.collection()
         check_file(self.path, self.facts.sha256, thorough=True)
         return self.path

@@ -63,7 +63,8 @@ def write_bundle(
         made = Path(scratch) / folder.name
         made.mkdir()
         _write_parts(made, rows, curves, environment, pictures, targets)
-        shutil.rmtree(folder, ignore_errors=True)
+        if folder.exists():
+            folder.rename(Path(scratch) / "former")
         made.rename(folder)
     return folder
 

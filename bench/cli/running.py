@@ -66,6 +66,7 @@ def run(
     from ..errors import UserError
     from ..executors.choice import choose_executor
     from ..files import write_atomically, write_json
+    from ..matrix_file import dump_matrix
     from ..planning import plan_matrix
     from ..plugins import load_plugins
     from ..rows import make_count, read_curves, read_rows
@@ -98,9 +99,7 @@ def run(
         opened.add(cell)
     again, superseded = make_count(opened, [cell.key for cell in plan.cells])
     if not strategy:
-        import yaml
-
-        write_atomically(opened.root / "matrix.yaml", yaml.safe_dump(asked.model_dump(mode="json"), sort_keys=False))
+        write_atomically(opened.root / "matrix.yaml", dump_matrix(asked))
     pending = [cell for cell in plan.cells if _is_pending(opened, cell, retry)]
     say_notes(plan)
     if superseded:

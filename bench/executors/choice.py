@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import importlib.util
 import typing
+from collections.abc import Set
 from pathlib import Path
 from typing import Any
 
@@ -48,31 +49,34 @@ def choose_executor(
         known = [field.name for field in dataclasses.fields(RayOptions) if field.name != "threads"]
         if unknown := next((option for option in given if option not in known), None):
             raise UserError(f"the executor ray has no option {unknown!r}; {nearest(unknown, known)}")
-        _check(given, RayOptions)
+        _check(given, RayOptions, set(known))
         given.setdefault("num_cpus", threads or 1)
         where = require_cluster(address)
         return functools.partial(run_ray, slots=slots, address=where, options=RayOptions(threads or 1, **given))
     if name == "slurm":
         from .slurm import SlurmOptions, make_executor, run_slurm
 
-        own = {f.name for f in dataclasses.fields(SlurmOptions)} - {"parameters"}
-        _check(given, SlurmOptions)
+        own = {f.name for f in dataclasses.fields(SlurmOptions)} - {"parameters", "threads"}
+        _check(given, SlurmOptions, own)
         parameters = {option: value for option, value in given.items() if option not in own}
         if device.startswith("cuda"):
             parameters.setdefault("gpus_per_node", processes)
         parameters.setdefault("cpus_per_task", threads or 1)
-        chosen = SlurmOptions(parameters, **{option: given[option] for option in given if option in own})
+        chosen = SlurmOptions(parameters, threads=threads, **{name: given[name] for name in given if name in own})
         folder = store.resolve() / "slurm"
         make_executor(folder, slots, chosen)  # what submitit refuses is said before anything is trained
         return functools.partial(run_slurm, folder=folder, slots=slots, options=chosen)
     raise UserError(f"unknown executor {name!r}; {nearest(name, NAMES)}")
 
 
-def _check(given: dict[str, Any], options: type) -> None:
-    """Convert what is given to the types of ``options``; raises ``UserError`` for other types and too small numbers."""
-    for name, kind in typing.get_type_hints(options).items():
-        if name not in given:
-            continue
+def _check(given: dict[str, Any], options: type, own: Set[str]) -> None:
+    """Convert what is given of the fields ``own`` of ``options`` to their types.
+
+    Raises ``UserError`` for other types and too small numbers.
+    """
+    kinds = typing.get_type_hints(options)
+    for name in own & given.keys():
+        kind = kinds[name]
         kind = float if kind == float | None else kind
         given[name] = value = check_type(given[name], kind, f"--executor-option {name}")
         least = 1 if name == "cells_per_task" else 0

@@ -35,6 +35,8 @@ class SlurmOptions:
     """How often cells are submitted again whose machine was lost. A cell that fails by itself never is."""
     cluster: str = "slurm"
     """``local`` runs the tasks as processes on this machine."""
+    threads: int | None = None
+    """Of a cell; as many as ``cpus_per_task`` if not given."""
 
 
 class Chunk:
@@ -122,7 +124,7 @@ def _submit(executor: Any, jobs: list[Job], options: SlurmOptions, lost: int) ->
     """One array whose tasks have ``cells_per_task`` cells each."""
     size = options.cells_per_task
     chunks = [jobs[i : i + size] for i in range(0, len(jobs), size)]
-    threads = int(options.parameters.get("cpus_per_task", 1))
+    threads = options.threads or int(options.parameters.get("cpus_per_task", 1))
     with executor.batch():
         submitted = [executor.submit(Chunk(chunk, threads)) for chunk in chunks]
     return [_Task(each, chunk, lost) for each, chunk in zip(submitted, chunks, strict=True)]

@@ -29,6 +29,9 @@ def cached_tensor(folder: Path | None, key: str, compute: Callable[[], Tensor]) 
         except (SafetensorError, KeyError) as error:
             logger.warning("cached %s does not read (%s); it is computed again", path, error)
     tensor = compute()
-    with replacing(path) as temporary:
-        save_file({"tensor": tensor.cpu().contiguous()}, temporary)
+    try:
+        with replacing(path) as temporary:
+            save_file({"tensor": tensor.cpu().contiguous()}, temporary)
+    except (OSError, SafetensorError) as error:
+        logger.warning("%s cannot be kept (%s); it will be computed each time", path, error)
     return tensor

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import filelock
 import pandas as pd
@@ -80,10 +81,13 @@ def run_suite(
 def read_results(path: Path) -> pd.DataFrame:
     """One row per strategy and backbone of a stored result, with the machine it was measured on."""
     try:
-        content = json.loads(path.read_text())
-        entries, machine = list(content["benchmarks"]), content["machine_info"]
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"{path} is no stored throughput result ({type(error).__name__})") from error
+        return _results(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise UserError(f"{path}: is no stored throughput result ({error!r}); move or delete it") from error
+
+
+def _results(content: dict[str, Any]) -> pd.DataFrame:
+    entries, machine = list(content["benchmarks"]), content["machine_info"]
     rows: dict[tuple, dict] = {}
     for entry in entries:
         info, stats = entry["extra_info"], entry["stats"]

@@ -147,3 +147,10 @@ def test_a_checkpoint_that_does_not_fit_says_what_and_what_to_delete(tmp_path, s
     with pytest.raises(UserError, match=f"strategy Scratch .* {name!r}; .* {delete}") as raised:
         run(tmp_path / "cell")
     assert "\n" not in str(raised.value)
+
+
+def test_whoever_asks_to_stop_waits_for_one_long_step_only(tmp_path, monkeypatch):
+    monkeypatch.setattr(experiment, "LONG_STEP", 0.0)
+    with pytest.raises(Interrupted, match="stopped at step 3"):
+        asked = iter([False, False, True])
+        run(tmp_path / "cell", asked_to_stop=lambda: next(asked))

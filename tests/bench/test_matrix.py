@@ -6,7 +6,7 @@ import pytest
 import yaml
 from graftbench.bench.cli.asked import load_asked
 from graftbench.bench.errors import UserError
-from graftbench.bench.matrix_file import load_matrix, parse_matrix
+from graftbench.bench.matrix_file import dump_matrix, load_matrix, parse_matrix
 from graftbench.bench.planning import plan_matrix
 from graftbench.bench.registries import backbones
 
@@ -240,3 +240,20 @@ def test_a_key_may_override_what_a_merged_mapping_gives(tmp_path):
 def test_a_run_that_is_cut_off_has_whole_seeds():
     cells = plan_matrix(parse(strategies=["scratch", "vae"], seeds=[3, 1])).cells
     assert [(cell.seed, cell.strategy) for cell in cells] == [(3, "scratch"), (3, "vae"), (1, "scratch"), (1, "vae")]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"source": {"domain": "toyfaces", "model": "a/folder"}},
+        {"source": {"domain": "toyfaces", "kimg": 7}, "targets": [{"domain": "toycats", "source": "toyfaces"}]},
+        {"targets": ["toyfaces->toycats@10"], "strategies": [{"l2-sp": {"strength": [0.1, 1]}}], "augment": "none"},
+        {"tune": {"trials": 3}, "evaluation": {"points": 2}, "optimisation": {"r1_gamma": 2}},
+    ],
+)
+def test_a_store_keeps_a_matrix_that_reads_as_the_one_that_was_asked_for(changes, tmp_path):
+    asked = parse(**changes)
+    (tmp_path / "matrix.yaml").write_text(dump_matrix(asked))
+    again = load_matrix(str(tmp_path / "matrix.yaml"))
+    assert again == asked and again.source.model_fields_set == asked.source.model_fields_set
+    assert [again.source_of(t) for t in again.targets] == [asked.source_of(t) for t in asked.targets]

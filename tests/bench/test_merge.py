@@ -180,3 +180,13 @@ def test_a_damaged_file_is_named(stores, tmp_path):
     (folder / "final.json").write_text('{"kid')
     with pytest.raises(UserError, match=r"final\.json: is damaged"):
         read_rows(stores[0])
+
+
+def test_a_checkpoint_of_ours_goes_when_the_finished_cell_comes(stores, tmp_path):
+    given, ours = stores
+    finish(given, a_cell(), kid=1.0)
+    ours.add(a_cell())
+    left = ours.folder(a_cell().key) / "checkpoint.safetensors"
+    left.write_bytes(b"half way")
+    merge([given], ours.root)
+    assert list(read_rows(ours)[KID]) == [1.0] and not left.exists()

@@ -67,6 +67,12 @@ def test_a_bad_name_is_refused(name, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("name", ["none", "true", "false"])
+def test_a_name_whose_class_python_has_is_refused(name, tmp_path):
+    with pytest.raises(UserError, match="is Python's own word"):
+        write_new_strategy(name, tmp_path)
+
+
 def test_a_taken_name_or_file_is_refused(tmp_path):
     with pytest.raises(UserError, match="exists already"):
         write_new_strategy("finetune", tmp_path)

@@ -124,3 +124,19 @@ def test_an_entry_point_whose_names_are_no_literals_is_one_clear_line(distributi
     distribution(PLUGIN.format(name="x").replace('"x"', "NAME"))
     with pytest.raises(UserError, match=r"s\.py: the name and citation of @register must be written out"):
         strategies().names()
+
+
+def test_after_an_error_the_registry_is_not_taken_for_whole(monkeypatch):
+    registry = strategies()
+    whole, discover = len(strategies().entries()), registry._discover
+
+    def breaks():
+        yield from list(discover())[:3]
+        raise UserError("an entry point is broken")
+
+    monkeypatch.setattr(registry, "_discover", breaks)
+    for _ in range(2):
+        with pytest.raises(UserError, match="an entry point is broken"):
+            registry.entries()
+    monkeypatch.undo()
+    assert len(registry.entries()) == whole

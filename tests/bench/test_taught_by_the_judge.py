@@ -50,3 +50,12 @@ def test_a_plug_in_says_itself_what_it_learns_from(tmp_path, monkeypatch):
     strategies.add_file(plugin)
     assert teacher(a_cell(strategy="taught-here", extractor="dinov2-vit-b-14")) == "dinov2"
     assert teacher(a_cell(strategy="taught-here")) == ""
+
+
+def test_who_reads_a_store_without_the_plug_in_knows_what_it_learnt_from(tmp_path):
+    store = Store(tmp_path, create=True)
+    plan = a_cell(strategy="of-a-plug-in", network="efficientnet-lite0")
+    assert plan.key == a_cell(strategy="of-a-plug-in").key, "what a strategy says of itself makes no other cell"
+    finish(store, plan, kid=0.1)
+    (row,) = read_rows(store).to_dict("records")
+    assert row["reference"] and row["taught_by"] == "efficientnet-lite0"

@@ -111,9 +111,10 @@ def test_a_measurement_is_stored_flagged_and_comparable(monkeypatch, tmp_path):
 
 
 def test_a_file_that_is_no_result_is_refused(tmp_path):
-    (tmp_path / "x.json").write_text("{}")
-    with pytest.raises(UserError, match="no stored throughput result"):
-        session.read_results(tmp_path / "x.json")
+    for text in ("{}", "[]", '{"machine_info": {}, "benchmarks": [{"extra_info": {}, "stats": {}}]}'):
+        (tmp_path / "x.json").write_text(text)
+        with pytest.raises(UserError, match="no stored throughput result"):
+            session.read_results(tmp_path / "x.json")
 
 
 def test_a_store_reports_on_the_clock_of_the_measurement_that_it_holds(finished_run, tmp_path):

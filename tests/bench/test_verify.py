@@ -153,3 +153,12 @@ def test_a_cell_of_a_gpu_is_run_again_only_if_it_was_deterministic(tmp_path):
     assert "without --deterministic" in why_not(folder)
     change(folder / "status.json", deterministic=True)
     assert "without --deterministic" not in why_not(folder)
+
+
+def test_a_damaged_status_and_a_lost_spec_are_found(store):
+    (store.folder(a_cell(2).key) / "status.json").write_text("{}")
+    (store.folder(a_cell(1).key) / "spec.json").unlink()
+    found = [problem for check in verify_cells(store) for problem in check.problems]
+    assert len(found) == 2
+    assert any("status.json: is damaged" in each for each in found)
+    assert any("spec.json: is missing" in each for each in found)

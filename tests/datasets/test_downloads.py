@@ -215,3 +215,22 @@ def test_a_stated_hash_is_enforced_at_once(place):
     with pytest.raises(UserError, match="not 000 stated for it; delete the file and fetch it again"):
         check_file(place, "000")
     check_file(place, HASH)
+
+
+def test_another_file_than_the_stated_one_never_takes_its_place(site, place):
+    site.files["/set.zip"] = b"something else"
+    with pytest.raises(UserError, match=f"sends a file whose sha256 is [0-9a-f]+, not {HASH} as stated; or by hand"):
+        download(f"{site.url}/set.zip", place, hint="or by hand", expected={"sha256": HASH})
+    assert not [path for path in place.parent.iterdir() if path.suffix != ".lock"]
+    site.files["/set.zip"] = BODY
+    download(f"{site.url}/set.zip", place, expected={"sha256": HASH, "md5": ""})
+    assert place.read_bytes() == BODY
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", '{"set.zip": 3}'])
+def test_a_damaged_list_of_hashes_is_one_line(place, text):
+    place.parent.mkdir(parents=True)
+    place.write_bytes(BODY)
+    (place.parent / "hashes.json").write_text(text)
+    with pytest.raises(UserError, match=r"hashes.json: is damaged .*delete it"):
+        check_file(place)

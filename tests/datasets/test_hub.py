@@ -110,6 +110,16 @@ def test_a_parquet_set_is_fetched_by_the_real_client_and_is_there_offline(tmp_pa
     assert offline == ["True", first[2]]
 
 
+def test_a_set_of_which_parts_are_missing_is_not_taken_for_the_whole(tmp_path):
+    with hub(parquet(100)) as endpoint:
+        ask(tmp_path, endpoint, "few-shot-panda", "fetch")
+    (file,) = (tmp_path / "hf").rglob("snapshots/*/data/*.parquet")
+    file.rename(file.with_name("train-00000-of-00003.parquet"))
+    said = ask(tmp_path, "http://127.0.0.1:9", "few-shot-panda", "read", HF_HUB_OFFLINE="1").splitlines()
+    missing = "2 parts of huggan/few-shot-panda are not here; run `graftbench fetch few-shot-panda`"
+    assert said == ["False", f"UserError: few-shot-panda: {missing}"]
+
+
 def test_what_the_hub_does_not_have_is_one_line(tmp_path):
     with hub(parquet(10)) as endpoint:
         said = ask(tmp_path, endpoint, "hub:nobody/nothing", "fetch").splitlines()

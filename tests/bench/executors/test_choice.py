@@ -1,5 +1,6 @@
 """Which executor runs the cells, and the copy of the package that it sends along."""
 
+import contextlib
 import importlib.util
 import json
 import socket
@@ -40,6 +41,7 @@ CHOICE = {"slots": 1, "threads": 1, "device": "cpu", "address": None, "options":
         ("ray", {"options": ["num_cpus=many"]}, "--executor-option num_cpus must be a finite number, not 'many'"),
         ("ray", {"options": ["num_gpus=-1"]}, "--executor-option num_gpus must be at least 0"),
         ("slurm", {"options": ["cells_per_task=0"]}, "--executor-option cells_per_task must be at least 1"),
+        ("slurm", {"options": ["cluster=local", "parameters={a: 1}"]}, "submitit refuses: .*parameters"),
         ("slurm", {"options": ["requeues=often"]}, "--executor-option requeues must be int"),
         ("slurm", {"options": ["cluster=local", "timeout_min=long"]}, "submitit refuses: .*timeout_min"),
     ],
@@ -53,6 +55,19 @@ def test_a_cell_of_several_processes_asks_slurm_for_as_many_gpus(tmp_path):
     asked = {**CHOICE, "device": "cuda", "options": ["cluster=local"]}
     chosen: Any = choose_executor("slurm", store=tmp_path, **asked, processes=4)
     assert chosen.keywords["options"].parameters["gpus_per_node"] == 4
+
+
+@pytest.mark.parametrize(("threads", "cpus", "used"), [(1, 4, 1), (None, 4, 4), (2, 2, 2)])
+def test_a_cell_on_slurm_has_the_threads_that_were_asked_for(threads, cpus, used, tmp_path, monkeypatch):
+    from graftbench.bench.executors import slurm
+
+    given = []
+    monkeypatch.setattr(slurm, "Chunk", lambda jobs, threads: given.append(threads))
+    options = ["cluster=local", f"cpus_per_task={cpus}"]
+    chosen: Any = choose_executor("slurm", store=tmp_path, **{**CHOICE, "threads": threads, "options": options})
+    array = SimpleNamespace(batch=contextlib.nullcontext, submit=lambda chunk: chunk)
+    slurm._submit(array, [Job(tmp_path, tmp_path)], chosen.keywords["options"], lost=0)
+    assert given == [used]
 
 
 def test_a_job_sent_to_a_ray_node_is_run_there_as_it_would_be_here(tmp_path):
