@@ -58,7 +58,7 @@ class BareLoop:
         chosen = torch.randint(len(self.shots), (self.batch,), generator=self.order, device=self.shots.device)
         real = self.shots[chosen].float() / 127.5 - 1
         z = torch.randn(self.batch, g.latent_dim, generator=self.rng, device=real.device)
-        fake = g.training_images(z, self.rng)
+        fake = g.training_images(z, self._others(z), self.rng)
 
         r1_every = optimisation.r1_every if self.tuned else 1
         regularise = optimisation.r1_gamma > 0 and self.steps_done % r1_every == 0
@@ -76,7 +76,7 @@ class BareLoop:
         generator_loss = self.backbone.generator_loss(d(fake))
         if optimisation.path_length_weight > 0 and self.steps_done % path_every == 0:
             z = torch.randn(max(1, self.batch // 2), g.latent_dim, generator=self.rng, device=real.device)
-            lengths = g.path_lengths(z, self.rng)
+            lengths = g.path_lengths(z, self._others(z), self.rng)
             mean = lengths.detach().mean()
             self.path_length_mean = self.path_length_mean * (1 - PATH_LENGTH_DECAY) + mean * PATH_LENGTH_DECAY
             penalty = (lengths - self.path_length_mean).square().mean()
@@ -89,6 +89,11 @@ class BareLoop:
         self._update_average()
         if not self.tuned:
             _ = loss.item(), generator_loss.item()
+
+    def _others(self, z: Tensor) -> Tensor | None:
+        """Latents to mix styles with."""
+        mixes = self.generator.mixes_styles
+        return torch.randn(z.shape, generator=self.rng, device=z.device) if mixes else None
 
     @torch.no_grad()
     def _update_average(self) -> None:

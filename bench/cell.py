@@ -3,7 +3,8 @@
 import hashlib
 import json
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Self
+from functools import cache
+from typing import Any, Literal, Self, get_origin, get_type_hints
 
 from .digest import source_digest
 
@@ -83,7 +84,19 @@ class Cell:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        return cls(**json.loads(text))
+        """The inverse of ``canonical``. Raises ``ValueError`` or ``TypeError`` for what is none."""
+        cell = cls(**json.loads(text))
+        for name, kinds in _kinds().items():
+            if not isinstance(getattr(cell, name), kinds):
+                raise TypeError(f"{name} is {getattr(cell, name)!r}")
+        return cell
+
+
+@cache
+def _kinds() -> dict[str, tuple[type, ...]]:
+    """Which types the values of the fields may have, as JSON gives them."""
+    hints = {name: get_origin(hint) or hint for name, hint in get_type_hints(Cell).items()}
+    return {name: {float: (float, int), Literal: (str,)}.get(hint, (hint,)) for name, hint in hints.items()}
 
 
 def _canonical(fields: dict[str, Any]) -> str:

@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ..datasets import draw_shots, evaluation_images, open_domain, under_protocol
+from ..datasets import Domain, draw_shots, evaluation_images, open_domain, under_protocol
 from ..strategies.adversarial import AdversarialStrategy
 from ..strategies.base import Setup, Strategy, require_state
 from . import parallel
@@ -71,8 +71,10 @@ def run_cell(
     """
     started = time.perf_counter()
     with _own_random_state(device), numerical_settings(cell.precision, deterministic):
-        training = build_training(cell, source, device)
-        evaluator = build_evaluator(cell, training.setup.shots, references, device) if parallel.rank() == 0 else None
+        target = open_domain(cell.target)
+        training = build_training(cell, target, source, device)
+        measures = parallel.rank() == 0
+        evaluator = build_evaluator(cell, target, training.setup.shots, references, device) if measures else None
         names = set(training.strategy.state_dict())
         curve, earlier = _resume(training, folder)
         parallel.wait()  # all must have read the same checkpoint before the first process writes the next
@@ -101,7 +103,7 @@ def run_cell(
             fakes = evaluation_fakes(training.strategy, cell, device)
         final = _final(cell, training, curve)
         final["wall_seconds"] = earlier + time.perf_counter() - started
-        final["resize"] = str(open_domain(cell.target).resize)
+        final["resize"] = str(target.resize)
         write_grid(folder / "samples.png", fakes[:GRID_IMAGES])
         generator = training.strategy.networks()["generator"].eval()  # as it is loaded to make images
         with replacing(folder / "generator.safetensors") as temporary:
@@ -113,11 +115,13 @@ def run_cell(
     return final
 
 
-def build_training(cell: Cell, source: Path | None, device: torch.device, draw: int | None = None) -> Training:
+def build_training(
+    cell: Cell, target: Domain, source: Path | None, device: torch.device, draw: int | None = None
+) -> Training:
     """The cell's strategy, prepared on its shots: those of the cell's seed, or of another ``draw``."""
     strategy = strategies.get(cell.strategy)(**cell.params)
     _require_divisible(cell, strategy)
-    domain = under_protocol(open_domain(cell.target), cell.protocol)
+    domain = under_protocol(target, cell.protocol)
     shots = domain.images(
         "shots", cell.resolution, draw_shots(domain, cell.shots, cell.seed if draw is None else draw)
     ).to(device)
@@ -150,11 +154,10 @@ def _require_divisible(cell: Cell, strategy: Strategy) -> None:
         raise UserError(f"a batch of {cell.batch} does not divide into {count} equal parts{groups}, one a process")
 
 
-def build_evaluator(cell: Cell, shots: Tensor, references: Path, device: torch.device) -> Evaluator:
+def build_evaluator(cell: Cell, target: Domain, shots: Tensor, references: Path, device: torch.device) -> Evaluator:
     """The evaluator of a cell's target; grids of its real images are put beside the cells."""
-    domain = open_domain(cell.target)
-    reference = evaluation_images(domain, "reference", cell.protocol, cell.resolution, cell.reals)
-    validation = evaluation_images(domain, "validation", cell.protocol, cell.resolution, cell.reals)
+    reference = evaluation_images(target, "reference", cell.protocol, cell.resolution, cell.reals)
+    validation = evaluation_images(target, "validation", cell.protocol, cell.resolution, cell.reals)
     name = reference_grid(cell.target, cell.resolution)
     for path, images in (
         (references / f"{name}.png", reference),
@@ -251,8 +254,6 @@ def _final(cell: Cell, training: Training, curve: list[dict[str, Any]]) -> dict[
     last = curve[-1]
     kid = f"kid@{cell.extractor}"
     best = min(curve, key=lambda row: row[f"validation_{kid}"])
-    parameters = sum(p.numel() for net in training.strategy.networks().values() for p in net.parameters())
-    trained = sum(p.numel() for group in training.strategy.trained().values() for p in group)
     return {
         **{name: value for name, value in last.items() if name not in ("kimg", "seconds")},
         f"best_{kid}": best[kid],
@@ -260,8 +261,8 @@ def _final(cell: Cell, training: Training, curve: list[dict[str, Any]]) -> dict[
         "best_kimg": best["kimg"],
         "train_seconds": training.seconds,
         "seconds_per_kimg": training.seconds / training.kimg if training.kimg else None,
-        "parameters": parameters,
-        "trainable_parameters": trained,
+        "parameters": training.strategy.parameter_count(),
+        "trainable_parameters": training.strategy.trainable_count(),
     }
 
 

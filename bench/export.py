@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
@@ -73,6 +73,8 @@ def export_cell(store: Store, cell: str, out: Path) -> Path:
         raise UserError(f"{folder.name}: this cell is {status['status']}, so it has no generator to export")
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise UserError(f"{out}: holds something already; give a new folder")
+    if Path.cwd().is_relative_to(out.resolve()):
+        raise UserError(f"{out}: this command runs in it, so it cannot be replaced; give a new folder")
     if lacking := [name for name in (WEIGHTS, SAMPLES, "final.json") if not (folder / name).is_file()]:
         raise UserError(f"{folder}: lacks {', '.join(lacking)}, so nothing can be exported; was it deleted?")
     spec = _spec(folder, status)
@@ -144,7 +146,7 @@ def _require_own_samples(model: Model, folder: Path) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         again = Path(scratch) / SAMPLES
         write_grid(again, images)
-        with Image.open(again) as ours, Image.open(folder / SAMPLES) as theirs:
+        with Image.open(again) as ours, _picture(folder / SAMPLES) as theirs:
             if ours.size != theirs.size:
                 raise UserError(f"{folder / SAMPLES}: is {theirs.size}, not {ours.size}: not this cell's samples")
             off = float(np.abs(np.asarray(ours, np.int16) - np.asarray(theirs.convert("RGB"), np.int16)).mean())
@@ -153,6 +155,13 @@ def _require_own_samples(model: Model, folder: Path) -> None:
             f"{folder / WEIGHTS}: makes other images than the cell's {SAMPLES} ({off:.1f} grey levels off); "
             "one of them is damaged, or the backbone's code has changed"
         )
+
+
+def _picture(path: Path) -> Image.Image:
+    try:
+        return Image.open(path)
+    except UnidentifiedImageError as error:
+        raise UserError(f"{path}: is no picture; the file is damaged") from error
 
 
 __all__ = ["Model", "export_cell", "find_key", "load"]

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from .errors import UserError
+
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -23,6 +25,9 @@ def replacing(path: Path) -> Iterator[Path]:
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # of a full disk the system does not say it
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -43,6 +48,13 @@ def sha256_of(path: Path) -> str:
 
 
 def cache_root() -> Path:
-    """Where downloads, features and trained sources are kept: ``$GRAFTBENCH_CACHE`` or ``~/.cache/graftbench``."""
-    given = os.environ.get("GRAFTBENCH_CACHE")
-    return Path(given) if given else Path.home() / ".cache" / "graftbench"
+    """Where downloads, features and trained sources are kept: ``$GRAFTBENCH_CACHE`` or ``~/.cache/graftbench``.
+
+    Raises ``UserError`` where there is neither.
+    """
+    if given := os.environ.get("GRAFTBENCH_CACHE"):
+        return Path(given)
+    try:
+        return Path.home() / ".cache" / "graftbench"
+    except RuntimeError as error:
+        raise UserError("this user has no home folder; set GRAFTBENCH_CACHE to a folder for what is kept") from error

@@ -63,8 +63,11 @@ class Merged:
 def merge(inputs: list[Store], out: Path) -> Merged:
     """Bring the cells of ``inputs`` into the store ``out``, which may hold some already (they count first).
 
-    Can be repeated, also after a kill. Raises ``UserError`` if another merge into ``out`` is going on.
+    Can be repeated, also after a kill. Raises ``UserError`` if another merge into ``out`` is going on, and, before
+    anything is written, for a cell of the inputs that cannot be read.
     """
+    for each in inputs:
+        _require_readable(each)
     store, merged = Store(out, create=True), Merged()
     with _alone(store):
         for each in inputs:
@@ -72,6 +75,12 @@ def merge(inputs: list[Store], out: Path) -> Merged:
                 _merge_one(each, store, merged)
         os.sync()
     return merged
+
+
+def _require_readable(given: Store) -> None:
+    for key in given.cell_keys():
+        for read in (read_cell, read_outcome, asked_at):
+            read(given.folder(key))
 
 
 @contextlib.contextmanager

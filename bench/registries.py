@@ -19,8 +19,14 @@ def _catalogued_domains() -> Iterable[tuple[Entry, "DomainFactory"]]:
     return entries()
 
 
-strategies: "Registry[type[Strategy]]" = Registry("strategy", "graftbench.strategies")
-domains: "Registry[DomainFactory]" = Registry("domain", "graftbench.datasets", catalogue=_catalogued_domains)
-backbones: "Registry[type[Backbone]]" = Registry("backbone", "graftbench.bench.backbones")
-augmentations: "Registry[type[Augmentation]]" = Registry("augmentation", "graftbench.bench.augment")
-extractors: "Registry[ExtractorFactory]" = Registry("feature extractor", "graftbench.bench.metrics")
+strategies: "Registry[type[Strategy]]" = Registry("strategy", "graftbench.strategies", "graftbench.strategies")
+domains: "Registry[DomainFactory]" = Registry(
+    "domain", "graftbench.datasets", "graftbench.domains", _catalogued_domains
+)
+backbones: "Registry[type[Backbone]]" = Registry("backbone", "graftbench.bench.backbones", "graftbench.backbones")
+augmentations: "Registry[type[Augmentation]]" = Registry(
+    "augmentation", "graftbench.bench.augment", "graftbench.augmentations"
+)
+extractors: "Registry[ExtractorFactory]" = Registry(
+    "feature extractor", "graftbench.bench.metrics", "graftbench.extractors"
+)

@@ -57,12 +57,12 @@ class Registry(Generic[T]):
         self,
         kind: str,
         package: str,
-        group: str | None = None,
+        group: str,
         catalogue: Callable[[], Iterable[tuple[Entry, T]]] | None = None,
     ):
         self.kind = kind
         self.package = package
-        self.group = group or package
+        self.group = group
         self._catalogue = catalogue
         self._entries: dict[str, Entry] | None = None
         self._objects: dict[str, T] = {}
@@ -161,7 +161,13 @@ class Registry(Generic[T]):
                 raise UserError(f"{broken} ({error}); install it again or remove its distribution") from error
             if found is None or found.origin is None:
                 raise UserError(f"{broken}; install it again or remove its distribution")
-            yield from _scan(Path(found.origin), module, self.package)
+            theirs = list(_scan(Path(found.origin), module, self.package))
+            if not theirs:
+                raise UserError(
+                    f"entry point {point.name!r} of {self.group}: {found.origin} registers no {self.kind}; name the "
+                    "module in which @register stands"
+                )
+            yield from theirs
 
 
 def _scan(path: Path, module: str, package: str | None = None) -> Iterable[Entry]:

@@ -260,7 +260,10 @@ def _tuning(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     choice = read_json(path)
-    return {"tuning_trials": choice["trials"], "tuning_seconds": choice["seconds"]}
+    found = {"tuning_trials": choice.get("trials"), "tuning_seconds": choice.get("seconds")}
+    if not all(isinstance(value, int | float) for value in found.values()):
+        raise UserError(f"{path}: is damaged (trials or seconds are no number); `graftbench verify` shows all that is")
+    return found
 
 
 def _points(folder: Path) -> list[dict[str, Any]]:

@@ -121,7 +121,7 @@ def asked_at(folder: Path) -> int:
         return at
     except FileNotFoundError:
         return (folder / "spec.json").stat().st_mtime_ns
-    except (ValueError, TypeError, KeyError, OverflowError) as error:
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
         raise UserError(f"{folder / ASKED}: is damaged ({error!r}); delete it") from error
 
 
@@ -137,7 +137,7 @@ def read_cell(folder: Path) -> Cell:
         return Cell.from_json(path.read_bytes().decode())
     except FileNotFoundError:
         raise UserError(f"{path}: is missing; `graftbench verify` shows all that is damaged") from None
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise UserError(
             f"{path}: is no cell of this version ({error}); `graftbench verify` shows all that is damaged"
         ) from error

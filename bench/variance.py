@@ -42,7 +42,7 @@ def nested_design(
     with numerical_settings(cell.precision):
         for draw in range(draws):
             for seed in range(draw * seeds, (draw + 1) * seeds):
-                training = build_training(replace(cell, seed=seed), source, device, draw)
+                training = build_training(replace(cell, seed=seed), domain, source, device, draw)
                 evaluator = Evaluator(
                     extractor, training.setup.shots, reference, validation, cell.fakes, cache_root() / "features"
                 )

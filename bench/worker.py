@@ -39,7 +39,7 @@ CODE_HAS_CHANGED = "the code has changed since this cell was planned; run `graft
 IMAGES_HAVE_CHANGED = "the images have changed since this cell was planned; run `graftbench run` again"
 DISK = 74
 """Exit code: the cell's folder cannot be written (EX_IOERR); the cell stays missing."""
-UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EACCES, errno.EPERM)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -191,7 +191,10 @@ def _follow(options: argparse.Namespace, stop: "_StopRequest") -> int:
 
 
 def is_unwritable(error: Exception) -> bool:
-    """A full or read-only disk: the cell is not to blame. safetensors has the system's code in its message only."""
+    """A disk that is full, read-only or not ours: the cell is not to blame.
+
+    safetensors has the system's code in its message only.
+    """
     if isinstance(error, OSError):
         return error.errno in UNWRITABLE
     return type(error).__name__ == "SafetensorError" and any(f"code: {code}," in str(error) for code in UNWRITABLE)

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from PIL import Image
 
 from ..bench.errors import UserError
@@ -55,6 +56,8 @@ def write_bundle(
     """
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not (folder / MANIFEST).is_file()):
         raise UserError(f"{folder}: is or holds something that is no bundle; give another folder")
+    if Path.cwd().is_relative_to(folder.resolve()):
+        raise UserError(f"{folder}: this command runs in it, so it cannot be replaced; give another folder")
     if rows.empty:
         raise UserError("the store holds no cells, so there is nothing to bundle")
     folder = folder.resolve()
@@ -91,8 +94,12 @@ def _write_parts(
 def read_bundle(folder: Path) -> Bundle:
     """Read a bundle after checking every file's hash. Raises ``UserError`` naming one that differs."""
     check_bundle(folder)
-    rows, curves = pd.read_parquet(folder / "rows.parquet"), pd.read_parquet(folder / "curves.parquet")
-    named = json.loads((folder / "pictures.json").read_text(encoding="utf-8"))
+    try:
+        rows, curves = pd.read_parquet(folder / "rows.parquet"), pd.read_parquet(folder / "curves.parquet")
+        named = json.loads((folder / "pictures.json").read_text(encoding="utf-8"))
+        environment = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
+    except (ValueError, RecursionError, pa.ArrowException) as error:
+        raise UserError(f"{folder}: a part of this bundle is unreadable ({error}); make it again") from error
     pictures = Pictures(**{kind: {key: folder / file for key, file in files.items()} for kind, files in named.items()})
     columns = [f"kid@{extractor}" for extractor in sorted(rows["extractor"].unique())]
     ladders = {}
@@ -103,9 +110,7 @@ def read_bundle(folder: Path) -> Bundle:
             for column in columns
             if column in stored and column in curves
         }
-    return Bundle(
-        rows, curves, json.loads((folder / "environment.json").read_text(encoding="utf-8")), pictures, ladders
-    )
+    return Bundle(rows, curves, environment, pictures, ladders)
 
 
 def check_bundle(folder: Path) -> None:
@@ -115,7 +120,7 @@ def check_bundle(folder: Path) -> None:
         raise UserError(f"{folder}: no results bundle here; `graftbench bundle STORE --to {folder}` makes one")
     try:
         listed = dict(json.loads(manifest.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise UserError(f"{manifest}: lists no files of a bundle ({error}); make the bundle again") from error
     there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} - {MANIFEST}
     for name in sorted(set(listed) ^ there):

@@ -79,8 +79,6 @@ COLUMNS = {
         Column("tuning_seconds", "time spent on tuning", "lower", "throughput", low=0, unit="s"),
         Column("seconds_per_kimg", "training time per kimg", "lower", "throughput", low=0, unit="s/kimg"),
         Column("peak_memory_mb", "peak memory", "lower", "throughput", low=0, unit="MB"),
-        Column("train_images_per_second", "training speed", "higher", "throughput", low=0, unit="images/s"),
-        Column("sample_images_per_second", "sampling speed", "higher", "throughput", low=0, unit="images/s"),
         Column("parameters", "parameters", "none", "throughput", low=0),
         Column("trainable_parameters", "trainable parameters", "none", "throughput", low=0),
     )

@@ -5,6 +5,7 @@ takes a third of a report's time; out of this cut, made once per process, it tak
 lacks comes from the whole typeface.
 """
 
+import atexit
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -44,7 +45,9 @@ def families() -> list[str]:
 @cache
 def _folder() -> tempfile.TemporaryDirectory:
     """Lives as long as the process: matplotlib reads the files whenever it saves a figure."""
-    return tempfile.TemporaryDirectory(prefix="graftbench-fonts-")
+    folder = tempfile.TemporaryDirectory(prefix="graftbench-fonts-")
+    atexit.register(folder.cleanup)
+    return folder
 
 
 def _cut(whole: Path, to: Path) -> None:

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from ..bench.errors import UserError
+from .intervals import mean_multiplier
 from .ladder import block_columns, signed
 
 SOURCE_ONLY = "source-only"
@@ -29,11 +29,11 @@ def normalised_score(rows: pd.DataFrame, metric: str) -> pd.Series:
     return ((source - value) / span.where(span > 0)).rename("score")
 
 
-def transfer_gain(rows: pd.DataFrame, metric: str, baseline: str = SCRATCH, confidence: float = 0.95) -> pd.DataFrame:
+def transfer_gain(rows: pd.DataFrame, metric: str, baseline: str = SCRATCH) -> pd.DataFrame:
     """By how much each strategy beats training from scratch: one row per block and label.
 
     Runs are paired by seed. ``gain`` is in the metric's units, positive for better; ``score_gain`` on the normalised
-    scale. ``low`` and ``high`` bound the mean gain (paired Student t), and ``verdict`` follows from them alone:
+    scale. ``low`` and ``high`` bound the mean gain (95 %, see ``intervals``), and ``verdict`` follows from them alone:
     ``gain``, ``negative transfer``, or ``undecided`` (with fewer than two pairs always); no correction is made for the
     number of places, since each answers a question of its own. ``unpaired`` counts the seeds of the block of which a
     run is missing.
@@ -51,7 +51,8 @@ def transfer_gain(rows: pd.DataFrame, metric: str, baseline: str = SCRATCH, conf
         for label in by_seed.columns.drop(baseline):
             gains = by_seed[baseline] - by_seed[label]
             found = gains.dropna().to_numpy()
-            low, high = _interval(found, confidence)
+            half = mean_multiplier(len(found)) * found.std(ddof=1) if len(found) > 1 else np.nan
+            low, high = float(found.mean() - half), float(found.mean() + half)
             table.append(
                 {
                     **dict(zip(names, block, strict=True)),
@@ -68,14 +69,6 @@ def transfer_gain(rows: pd.DataFrame, metric: str, baseline: str = SCRATCH, conf
     if not table:
         raise UserError(f"no block has runs of {baseline!r}, so there is no transfer gain to compute")
     return pd.DataFrame(table)
-
-
-def _interval(gains: np.ndarray, confidence: float) -> tuple[float, float]:
-    if len(gains) < 2:
-        return np.nan, np.nan
-    error = gains.std(ddof=1) / np.sqrt(len(gains))
-    half = stats.t.ppf((1 + confidence) / 2, len(gains) - 1) * error
-    return float(gains.mean() - half), float(gains.mean() + half)
 
 
 def _verdict(low: float, high: float) -> str:

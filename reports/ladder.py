@@ -6,6 +6,7 @@ fine-tuning alone: from where it starts to the best that it reaches, in five run
 
 import json
 import logging
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -122,7 +123,7 @@ def frozen_ladders(
         try:
             stored = json.loads(path.read_text())
             known = {block: _ladder(**entry) for block, entry in stored.get(metric, {}).items()}
-        except (ValueError, AttributeError, TypeError) as error:
+        except (ValueError, AttributeError, TypeError, RecursionError) as error:
             raise UserError(f"{path} holds no frozen targets ({error}); move it away to have them made anew") from error
     else:
         known = {}
@@ -136,4 +137,9 @@ def frozen_ladders(
 def _ladder(start: float, best: float, rungs: list[float]) -> Ladder:
     if len(rungs) != len(RUNGS):
         raise ValueError(f"{len(rungs)} rungs instead of {len(RUNGS)}")
+    way = [start, *rungs]
+    if not all(isinstance(each, float | int) and math.isfinite(each) for each in (*way, best)):
+        raise ValueError("a target is no finite number")
+    if sorted(way, reverse=True) != way:
+        raise ValueError("the targets do not go down from the start")
     return Ladder(float(start), float(best), tuple(float(rung) for rung in rungs))

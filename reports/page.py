@@ -17,6 +17,7 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
+from ..bench.files import write_atomically
 from .formats import SUFFIX, sort_key
 from .page_data import cell_table, facts, failures, packages, provenance, waiting
 from .plots.figure import Absent, Plot
@@ -97,7 +98,7 @@ def write_page(page: Page, path: Path) -> None:
             group[place] = _embedded(each, path.parent, room)
             room -= len(group[place].source) + len(group[place].data)
     # The frame, with thousands of cells, is rendered once; every name in it is escaped, so that none can be the place.
-    path.write_text(frame.replace(PLACE, figures(sections=sections)), encoding="utf-8", newline="\n")
+    write_atomically(path, frame.replace(PLACE, figures(sections=sections)))
 
 
 def _linked(plot: Plot, files: dict[str, Path], folder: Path) -> Shown:

@@ -11,7 +11,7 @@ from .scores import SETTINGS
 from .style import Look, look
 
 SHARED = ["backbone", "resolution", "width", "source", "kimg", "batch", "precision", "extractor", "protocol"]
-"""Columns that are equal within a setting (and within a ``Family``, where the number of shots varies)."""
+"""Columns that are equal within a setting (and across numbers of shots, see ``settings``)."""
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,11 @@ class AdversarialStrategy(Strategy):
 
     def fake_images(self, latents: Tensor) -> Tensor:
         """The fakes of an update; the gradient reaches the generator through them."""
-        return self.generator.training_images(latents, self.rng)
+        return self.generator.training_images(latents, self._others(len(latents)), self.rng)
+
+    def mixing_latents(self, count: int) -> Tensor | None:
+        """Latents to mix into the fakes of an update on a backbone that mixes styles; None if it shall not."""
+        return self.latents(count)
 
     def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         """Loss of the discriminator for its logits of (augmented) reals and fakes."""
@@ -158,11 +162,15 @@ class AdversarialStrategy(Strategy):
 
     def path_length_penalty(self, count: int) -> Tensor:
         """E (|J^T y| - a)^2, where a is the running mean of |J^T y| (Karras et al., CVPR 2020, eq. 4)."""
-        lengths = self.generator.path_lengths(self.latents(count), self.rng)
+        latents = self.latents(count)
+        lengths = self.generator.path_lengths(latents, self._others(count), self.rng)
         mean = lengths.detach().mean()
         parallel.average([mean])
         self.path_length_mean = self.path_length_mean.lerp(mean, PATH_LENGTH_DECAY)
         return (lengths - self.path_length_mean).square().mean()
+
+    def _others(self, count: int) -> Tensor | None:
+        return self.mixing_latents(count) if self.generator.mixes_styles else None
 
     @staticmethod
     def _descend(loss: Tensor, optimiser: torch.optim.Optimizer) -> None:

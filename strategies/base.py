@@ -124,6 +124,14 @@ class Strategy(ABC):
     def trained(self) -> dict[str, list[nn.Parameter]]:
         """The parameters that ``step`` may change, by network; every other tensor stays bit-identical."""
 
+    def trainable_count(self) -> int:
+        """How many numbers training may change; fewer than the parameters hold where a mask fixes some of them."""
+        return sum(p.numel() for group in self.trained().values() for p in group)
+
+    def parameter_count(self) -> int:
+        """How many parameters the networks have, those that only training needs among them."""
+        return sum(p.numel() for network in self.networks().values() for p in network.parameters())
+
     @abstractmethod
     def networks(self) -> dict[str, nn.Module]:
         """The networks of the adapted model by role: ``generator`` (what is sampled), ``discriminator`` …"""

@@ -59,6 +59,10 @@ class CDC(FineTune):
         nearest = torch.randint(len(self.anchors), whole, generator=self.rng, device=latents.device)
         return self.anchors[parallel.own(nearest)] + ANCHOR_SD * latents
 
+    def mixing_latents(self, count: int) -> Tensor | None:
+        """None near the anchors, as in the authors' code: an image near one must be so in all its layers."""
+        return super().mixing_latents(count) if self.discriminator.patches else None
+
     def generator_penalty(self) -> Tensor:
         return self.strength * self.inconsistency(super().latents(LATENTS))
 

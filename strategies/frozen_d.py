@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from ..bench.errors import UserError
 from . import register, tunable
 from .finetune import FineTune
 from .freezing import freeze
@@ -16,9 +17,13 @@ class FrozenD(FineTune):
     comes out of it is at least that large (16 on StyleGAN2-256 freezes convs.0 to convs.4).
     """
 
-    down_to: int = tunable(16, choices=(8, 16, 32))
+    down_to: int = tunable(16, choices=(8, 16))
 
     def adapt(self) -> None:
-        for block in self.discriminator.blocks:
-            if block.resolution >= self.down_to:
-                freeze(*block.modules)
+        blocks = self.discriminator.blocks
+        frozen = [block for block in blocks if block.resolution >= self.down_to]
+        if not frozen:
+            largest = max(block.resolution for block in blocks)
+            raise UserError(f"frozen-d: down_to={self.down_to} freezes no block here; the largest has {largest} px")
+        for block in frozen:
+            freeze(*block.modules)

@@ -39,6 +39,9 @@ class KernelModulation(FineTune):
     def discriminator_parameters(self) -> Iterable[nn.Parameter]:
         return self.probed[1].parameters()
 
+    def trainable_count(self) -> int:
+        return super().trainable_count() - sum(probed.fixed_count() for probed in self.probed)
+
     def step(self, real: Tensor) -> dict[str, Tensor]:
         probing_steps = max(1, round(self.probing * self.setup.steps))
         if self.steps_done == probing_steps:
@@ -86,6 +89,10 @@ class ProbedNetwork:
     def parameters(self) -> list[nn.Parameter]:
         return [*self.weights, *(p for modulation in self.modulations for p in modulation.parameters())]
 
+    def fixed_count(self) -> int:
+        """How many entries of the parameters the marks fix: a kernel's weights, or its modulation."""
+        return sum(modulation.fixed_count() for modulation in self.modulations)
+
     def tune_weights(self, on: bool) -> None:
         for weight in self.weights:
             weight.requires_grad_(on)
@@ -124,6 +131,10 @@ class Modulation(Reparametrisation):
         self.u = nn.Parameter(torch.zeros(out))
         self.v = nn.Parameter(torch.ones(inputs))
         self.register_buffer("kept", torch.ones(out, dtype=torch.bool))
+
+    def fixed_count(self) -> int:
+        kept = int(self.kept.sum())
+        return kept * self.layout.matrix_shape[1] + len(self.u) - kept
 
     def effective(self, weight: Tensor) -> Tensor:
         kernels = self.layout.to_matrix(weight).unflatten(1, (len(self.v), -1))

@@ -92,7 +92,10 @@ class Reparametrisation(nn.Module):
 
     def forward(self, weight: Tensor) -> Tensor:
         with torch.autocast(weight.device.type, enabled=False):
-            return self.effective(weight)
+            effective = self.effective(weight)
+        # Of another memory layout the layer would compute the same in another order, and round otherwise.
+        channels_last = weight.ndim == 4 and weight.is_contiguous(memory_format=torch.channels_last)
+        return effective.contiguous(memory_format=torch.channels_last) if channels_last else effective
 
 
 R = TypeVar("R", bound=Reparametrisation)

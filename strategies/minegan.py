@@ -50,6 +50,7 @@ class MinedGenerator(Generator):
         super().__init__()
         self.latent_dim = source.latent_dim
         self.resolution = source.resolution
+        self.mixes_styles = source.mixes_styles
         self.miner = identity_miner(source.latent_dim)
         self.source = source
 
@@ -63,11 +64,14 @@ class MinedGenerator(Generator):
     def features(self, z: Tensor) -> list[Tensor]:
         return self.source.features(self.miner(z))
 
-    def training_images(self, z: Tensor, rng: torch.Generator) -> Tensor:
-        return self.source.training_images(self.miner(z), rng)
+    def training_images(self, z: Tensor, others: Tensor | None, rng: torch.Generator) -> Tensor:
+        return self.source.training_images(self.miner(z), self._mined(others), rng)
 
-    def path_lengths(self, z: Tensor, rng: torch.Generator) -> Tensor:
-        return self.source.path_lengths(self.miner(z), rng)
+    def path_lengths(self, z: Tensor, others: Tensor | None, rng: torch.Generator) -> Tensor:
+        return self.source.path_lengths(self.miner(z), self._mined(others), rng)
+
+    def _mined(self, others: Tensor | None) -> Tensor | None:
+        return None if others is None else self.miner(others)
 
 
 def identity_miner(latent_dim: int) -> nn.Sequential:

@@ -83,6 +83,10 @@ class Multitask(FineTune):
         target, _ = self.discriminator.split(real_logits)
         super().observe(target)
 
+    def parameter_count(self) -> int:
+        extra = [self.discriminator.source_head, self.embedding] if self.weight > 0 else []
+        return super().parameter_count() + sum(p.numel() for module in extra for p in module.parameters())
+
     def networks(self) -> dict[str, nn.Module]:
         return {"generator": self.average.module, "discriminator": self.discriminator.target}
 

@@ -29,6 +29,8 @@ class Generator(nn.Module):
 
     latent_dim: int
     resolution: int
+    mixes_styles: bool = False
+    """Whether training images take the styles of their finer layers from ``others``."""
 
     @property
     def blocks(self) -> list[Block]:
@@ -39,11 +41,14 @@ class Generator(nn.Module):
         """The output of each block, N x C x H x W, in the order of ``blocks``; the last is the image."""
         raise TypeError(f"{type(self).__name__} must define features")
 
-    def training_images(self, z: Tensor, rng: torch.Generator) -> Tensor:
-        """Images for an adversarial step, with what the backbone's paper does only there (style mixing)."""
+    def training_images(self, z: Tensor, others: Tensor | None, rng: torch.Generator) -> Tensor:
+        """Images for an adversarial step, with what the backbone's paper does only there (style mixing).
+
+        ``others`` are as many latents, drawn as ``z`` are, to mix with; None where nothing is to be mixed.
+        """
         return self(z)
 
-    def path_lengths(self, z: Tensor, rng: torch.Generator) -> Tensor:
+    def path_lengths(self, z: Tensor, others: Tensor | None, rng: torch.Generator) -> Tensor:
         """|J^T y| of each latent (N), for path-length regularisation (Karras et al., CVPR 2020, eq. 4)."""
         raise TypeError(f"{type(self).__name__} has no path-length regularisation: set path_length_weight to 0")
 

@@ -5,6 +5,7 @@ Commands live in one file per subject and import what they need when they run, s
 
 import errno
 import importlib
+import io
 import sys
 from typing import Annotated
 
@@ -80,6 +81,9 @@ def main() -> None:
     So does a command line that is none, and a place that cannot be written: a full or read-only disk, one that is
     somebody else's, or one inside of a file.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # neither closed nor a test's
+            stream.reconfigure(errors="replace")  # where the terminal's encoding has no dash or arrow
     try:
         code = app(standalone_mode=False)
     except TyperException as error:
@@ -95,6 +99,7 @@ def main() -> None:
     except OSError as error:
         if error.errno not in UNWRITABLE:
             raise
-        print(f"graftbench: {error.filename or 'output'}: {error.strerror}; what was stored is kept", file=sys.stderr)
+        place = error.filename2 or error.filename or "output"  # of a copy the second is the one that is written
+        print(f"graftbench: {place}: {error.strerror}; what was stored is kept", file=sys.stderr)
         raise SystemExit(2) from None
     raise SystemExit(code if isinstance(code, int) else 0)

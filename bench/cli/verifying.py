@@ -74,16 +74,35 @@ def _store_checks(folder: Path, rerun: int, plugins: tuple[Path, ...]) -> "list[
         checks[1].notes.append("tables are not looked at before these are mended")
         return checks
     derived, _, _ = verify_tables(store)
-    checks += [*derived, _tables_check(store)]
+    checks += [*derived, _tables_check(store), _kept_once_check(store)]
     if rerun:
         checks.append(verify_by_rerunning(store, rerun, plugins))
     return checks
+
+
+def _kept_once_check(store: "Store") -> "Check":
+    """What a store has one of."""
+    from ..errors import UserError
+    from ..matrix_file import load_matrix
+    from ..outcome import read_json
+    from ..verification import Check
+
+    check = Check("environment and matrix", 0)
+    for name, read in (("environment.json", read_json), ("matrix.yaml", lambda path: load_matrix(str(path)))):
+        if (store.root / name).is_file():
+            check.checked += 1
+            try:
+                read(store.root / name)
+            except UserError as error:
+                check.problems.append(str(error))
+    return check
 
 
 def _tables_check(store: "Store") -> "Check":
     """The report's tables against the rows."""
     from ...reports.consistency import table_problems
     from ...reports.ladder import frozen_ladders
+    from ..errors import UserError
     from ..throughput.stored import read_reported
     from ..verification import Check
     from .reporting import TARGETS, kid_columns
@@ -96,7 +115,11 @@ def _tables_check(store: "Store") -> "Check":
     ladders = {}
     if (store.root / TARGETS).is_file():
         nothing = rows.iloc[:0], curves.iloc[:0]  # targets are looked up here, never frozen
-        ladders = {m: frozen_ladders(store.root / TARGETS, *nothing, m) for m in kid_columns(rows, curves)}
+        try:
+            ladders = {m: frozen_ladders(store.root / TARGETS, *nothing, m) for m in kid_columns(rows, curves)}
+        except UserError as error:
+            check.problems.append(str(error))
+            return check
     check.checked = len(list(folder.glob("*.csv")))
     check.problems = table_problems(rows, curves, ladders, folder)
     if check.problems:

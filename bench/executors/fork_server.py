@@ -6,6 +6,7 @@ input, one at a time. The fork answers with its process id, the server with the 
 libraries expect to be forked, and for the CPU: CUDA does not.
 """
 
+import atexit
 import contextlib
 import gc
 import importlib
@@ -164,6 +165,7 @@ def become(call: dict[str, Any]) -> None:
         if isinstance(ended.code, str):
             sys.stderr.write(f"{ended.code}\n")
         code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    atexit._run_exitfuncs()  # as multiprocessing's forks do
     os._exit(code & 0xFF)  # taking torch apart would take longer than many a command
 
 

@@ -69,8 +69,8 @@ def record_silent_end(folder: Path, code: int) -> None:
         return
     if code == DISK:
         raise UserError(
-            f"{folder}: cannot be written (disk full or read-only; see log.txt); finished cells are kept, "
-            "make room and run again"
+            f"{folder}, or the cache: cannot be written (disk full or read-only, or no permission; see log.txt); "
+            "finished cells are kept, make room and run again"
         )
     if code == INTERRUPTED:
         write_status(folder, "killed", "asked to stop from outside; its checkpoint is kept and --retry goes on from it")

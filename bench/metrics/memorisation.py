@@ -15,7 +15,7 @@ def nearest_shot_ratio(fake: Tensor, shots: Tensor) -> float:
     if len(shots) < 2:
         return float("nan")
     nearest, _ = _nearest(fake, shots, 2)
-    return float((nearest[:, 0] / nearest[:, 1].clamp(min=torch.finfo(torch.float64).tiny)).median())
+    return float((nearest[:, 0] / nearest[:, 1].clamp(min=torch.finfo(torch.float64).tiny)).quantile(0.5))
 
 
 def authenticity(fake: Tensor, shots: Tensor) -> float:

@@ -7,6 +7,7 @@ from statistics import median
 
 import torch
 
+from ...datasets import open_domain
 from ..backbones import make_backbone
 from ..cell import Cell
 from ..checkpoint import save_checkpoint
@@ -84,8 +85,9 @@ def evaluation_trace(cell: Cell, evaluations: int, threads: int, device: torch.d
 
 
 def _trace(cell: Cell, evaluations: int, device: torch.device, scratch: Path) -> Trace:
-    training = build_training(cell, None, device)
-    evaluator = build_evaluator(cell, training.setup.shots, scratch, device)
+    target = open_domain(cell.target)
+    training = build_training(cell, target, None, device)
+    evaluator = build_evaluator(cell, target, training.setup.shots, scratch, device)
     training.advance(PERIOD)
     added, usual = [], []
     for _ in range(evaluations):

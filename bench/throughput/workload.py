@@ -8,7 +8,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from ...strategies.base import Setup, Strategy
+from ...strategies.base import Setup
 from ...strategies.tiny import tiny_images, tiny_source
 from ..augment import make_augmentation
 from ..backbones import make_backbone
@@ -111,15 +111,9 @@ def counted(workload: Workload) -> dict[str, float]:
     return {
         "training_flops_per_image": training_count.total / (ROUND * workload.batch),
         "sampling_flops_per_image": sampling_count.total / SAMPLES,
-        **parameters(training.strategy),
+        "parameters": training.strategy.parameter_count(),
+        "trainable_parameters": training.strategy.trainable_count(),
     }
-
-
-def parameters(strategy: Strategy) -> dict[str, int]:
-    """How many parameters the adapted networks have, and how many of them training may change."""
-    total = sum(p.numel() for network in strategy.networks().values() for p in network.parameters())
-    trained = sum(p.numel() for group in strategy.trained().values() for p in group)
-    return {"parameters": total, "trainable_parameters": trained}
 
 
 def peak_memory(workload: Workload) -> float:

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 from graftbench.bench.errors import UserError
+from graftbench.bench.registries import augmentations, backbones, domains, extractors
 from graftbench.bench.registry import Registry
 
 PLUGIN = '''
@@ -19,7 +20,7 @@ class Mine(FineTune):
 
 
 def strategies() -> Registry:
-    return Registry("strategy", "graftbench.strategies")
+    return Registry("strategy", "graftbench.strategies", "graftbench.strategies")
 
 
 def test_listing_names_imports_no_torch():
@@ -51,8 +52,6 @@ def test_an_entry_has_summary_citation_and_place():
 
 
 def test_every_component_has_a_summary_of_one_line():
-    from graftbench.bench.registries import augmentations, backbones, domains, extractors
-
     for registry in (strategies(), augmentations, backbones, domains, extractors):
         for entry in registry.entries().values():
             assert entry.summary and "\n" not in entry.summary, entry
@@ -112,6 +111,23 @@ def test_an_entry_point_adds_its_component_to_the_registry_that_it_registers_wit
     )
     names = strategies().names()
     assert "theirs" in names and "their-domain" not in names
+
+
+@pytest.mark.parametrize(
+    ("registry", "group"),
+    [(domains, "domains"), (backbones, "backbones"), (augmentations, "augmentations"), (extractors, "extractors")],
+)
+def test_each_kind_has_the_entry_point_group_that_the_readme_names(registry, group, distribution):
+    code = f'from {registry.package} import register\n\n@register("theirs")\nclass Theirs:\n    """Theirs."""\n'
+    distribution(code, f"graftbench.{group}")
+    fresh = Registry(registry.kind, registry.package, registry.group)
+    assert fresh.entry("theirs").module == "thirdparty_x.s"
+
+
+def test_an_entry_point_to_a_module_that_registers_nothing_is_one_clear_line(distribution):
+    distribution("from os import path")
+    with pytest.raises(UserError, match=r"'mine' of graftbench.strategies: .*s.py registers no strategy"):
+        strategies().names()
 
 
 def test_an_entry_point_to_nothing_is_one_clear_line(distribution):

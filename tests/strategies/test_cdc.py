@@ -85,3 +85,15 @@ def test_two_processes_share_the_anchors_and_what_is_near_them(monkeypatch):
         assert torch.equal(two.anchors, one.anchors)
         two.discriminator.patches = False
         assert torch.equal(two.latents(3), whole[rank::2])
+
+
+def test_styles_are_mixed_in_patch_steps_only():
+    strategy = prepared("stylegan2")
+    mixed, draw = [], strategy.mixing_latents
+    strategy.mixing_latents = lambda count: mixed.append(draw(count)) or mixed[-1]
+    for step in range(4):
+        strategy.step(tiny_batch(strategy.setup, step))
+        if step == 0:
+            assert mixed and all(latents is None for latents in mixed)
+            mixed.clear()
+    assert mixed and all(latents is not None for latents in mixed)

@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from graftbench.bench.errors import UserError
 from graftbench.bench.registries import backbones
 from graftbench.strategies.frozen_d import FrozenD
 from graftbench.strategies.tiny import tiny_backbone, tiny_batch, tiny_setup
@@ -45,3 +46,8 @@ def test_frozen_blocks_are_not_counted_as_trained():
     trained = {id(p) for p in strategy.trained()["discriminator"]}
     for block in strategy.discriminator.blocks:
         assert all((id(p) in trained) == (block.resolution < 8) for p in block.parameters())
+
+
+def test_a_resolution_at_which_nothing_is_frozen_is_refused():
+    with pytest.raises(UserError, match="down_to=32 freezes no block here; the largest has 16 px"):
+        FrozenD(down_to=32).prepare(tiny_setup())

@@ -3,6 +3,7 @@
 import torch
 from graftbench.bench import parallel
 from graftbench.strategies.kernel_modulation import FISHER_SAMPLES, KernelModulation
+from graftbench.strategies.kernels import convolutions
 from graftbench.strategies.tiny import tiny_batch, tiny_setup
 
 STEPS = 8
@@ -99,3 +100,24 @@ def test_the_importance_is_averaged_over_processes(monkeypatch):
     monkeypatch.setattr(parallel, "average", lambda tensors: [tensor.fill_(FISHER_SAMPLES * 7) for tensor in tensors])
     importance = probed.importance(lambda: sum(modulation.u.sum() for modulation in probed.modulations))
     assert (importance == 7).all()
+
+
+def test_before_any_step_it_makes_the_sources_images_to_the_last_bit():
+    strategy = prepared()
+    source = strategy.setup.source.make_generator().eval()
+    latents = torch.randn(64, source.latent_dim, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        assert torch.equal(strategy.average.module(latents), source(latents))
+    for kernel, plain in zip(convolutions(source), convolutions(strategy.average.module), strict=True):
+        assert kernel.weight.stride() == plain.weight.stride()
+
+
+def test_what_the_marks_fix_is_not_counted_as_trainable():
+    strategy = train(prepared(kept=0.5), STEPS // 2 + 1)
+    before = [parameter.detach().clone() for probed in strategy.probed for parameter in probed.parameters()]
+    for _ in range(3):
+        train(strategy, 1)
+    after = [parameter for probed in strategy.probed for parameter in probed.parameters()]
+    moved = sum(int(old.ne(new).sum()) for old, new in zip(before, after, strict=True))
+    assert moved <= strategy.trainable_count() < sum(parameter.numel() for parameter in after)
+    assert moved > 0.9 * strategy.trainable_count()

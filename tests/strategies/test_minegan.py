@@ -40,3 +40,13 @@ def test_first_the_miner_alone_is_trained_then_the_generator_too():
         assert torch.equal(miner, state(strategy.generator.miner)) != miner_moves
         assert torch.equal(generator, state(strategy.generator.source)) != generator_moves
         assert not torch.equal(judge, state(strategy.discriminator))
+
+
+def test_styles_that_are_mixed_in_are_mined_too():
+    """A miner that knows one latent makes one image, also in training."""
+    strategy = prepared(backbone="stylegan2")
+    with torch.no_grad():
+        for parameter in strategy.generator.miner[2].parameters():
+            parameter.fill_(0.5)
+    fakes = strategy.fake_images(strategy.latents(8)).detach()
+    torch.testing.assert_close(fakes, fakes[:1].expand_as(fakes), rtol=0, atol=1e-5)

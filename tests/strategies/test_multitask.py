@@ -7,7 +7,7 @@ from graftbench.bench.errors import UserError
 from graftbench.bench.hyperparameters import check_params
 from graftbench.strategies.finetune import FineTune
 from graftbench.strategies.multitask import Multitask
-from graftbench.strategies.tiny import tiny_batch, tiny_setup
+from graftbench.strategies.tiny import tiny_backbone, tiny_batch, tiny_setup
 
 
 def trained(strategy, steps=3):
@@ -124,3 +124,21 @@ def test_its_moving_average_is_as_long_as_that_of_finetune():
 def test_a_ratio_that_asks_for_no_source_image_is_refused():
     with pytest.raises(UserError, match=r"multitask.ratio must be at least 0.01, not 0"):
         check_params("multitask", {"ratio": 0})
+
+
+def test_styles_that_are_mixed_into_a_source_image_are_of_the_source_too():
+    strategy = Multitask(ratio=1.0)
+    setup = tiny_setup(tiny_backbone("stylegan2"))
+    strategy.prepare(setup)
+    with torch.no_grad():
+        strategy.embedding.weight.fill_(100.0)
+    strategy.discriminator.counts = 4, 4
+    moved = strategy.mixing_latents(8).mean(1) > 50
+    assert moved.tolist() == [False] * 4 + [True] * 4
+
+
+def test_what_only_training_needs_counts_among_its_parameters():
+    strategy, _ = trained(Multitask(), steps=1)
+    assert strategy.trainable_count() == strategy.parameter_count()
+    single, _ = trained(Multitask(weight=0.0), steps=1)
+    assert single.parameter_count() == trained(FineTune(), steps=1)[0].parameter_count() < strategy.parameter_count()

@@ -70,6 +70,8 @@ class StyleGAN2Generator(Generator):
     belongs to the checkpoint (buffers ``noises.noise_*``), so that equal latents give equal images.
     """
 
+    mixes_styles = True
+
     def __init__(self, resolution: int, width: int):
         super().__init__()
         self.resolution = resolution
@@ -108,26 +110,27 @@ class StyleGAN2Generator(Generator):
     def features(self, z: Tensor) -> list[Tensor]:
         return self.synthesise(self.map(z)[:, None].expand(-1, self.layers, -1))
 
-    def training_images(self, z: Tensor, rng: torch.Generator) -> Tensor:
-        return self(z, self.mixed_styles(z, rng))
+    def training_images(self, z: Tensor, others: Tensor | None, rng: torch.Generator) -> Tensor:
+        return self(z, self.mixed_styles(z, others, rng))
 
     def map(self, z: Tensor) -> Tensor:
         """Latents -> styles (N x D), in full precision: they scale everything that follows."""
         with torch.autocast(z.device.type, enabled=False):
             return self.style(z)
 
-    def mixed_styles(self, z: Tensor, rng: torch.Generator) -> Tensor:
-        """Styles (N x layers x D); with ``MIXING_PROBABILITY`` those from a random layer on come from new latents."""
+    def mixed_styles(self, z: Tensor, others: Tensor | None, rng: torch.Generator) -> Tensor:
+        """Styles (N x layers x D); with ``MIXING_PROBABILITY`` those from a random layer on come from ``others``."""
+        if others is None:
+            return self.map(z)[:, None].expand(-1, self.layers, -1)
         whole = len(z) * parallel.processes()
-        other = parallel.own(torch.randn(whole, z.shape[1], generator=rng, device=z.device, dtype=z.dtype))
         crossover = parallel.own(torch.randint(1, self.layers, (whole, 1, 1), generator=rng, device=z.device))
         mix = parallel.own(torch.rand(whole, 1, 1, generator=rng, device=z.device)) < MIXING_PROBABILITY
         layer = torch.arange(self.layers, device=z.device)[None, :, None]
-        own, others = self.map(torch.cat([z, other])).chunk(2)
-        return torch.where(mix & (layer >= crossover), others[:, None], own[:, None])
+        coarse, fine = self.map(torch.cat([z, others])).chunk(2)
+        return torch.where(mix & (layer >= crossover), fine[:, None], coarse[:, None])
 
-    def path_lengths(self, z: Tensor, rng: torch.Generator) -> Tensor:
-        styles = self.mixed_styles(z, rng)
+    def path_lengths(self, z: Tensor, others: Tensor | None, rng: torch.Generator) -> Tensor:
+        styles = self.mixed_styles(z, others, rng)
         if not styles.requires_grad:  # the mapping network may be frozen
             styles.requires_grad_(True)
         image = self.synthesise(styles)[-1]

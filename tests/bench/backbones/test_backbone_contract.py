@@ -46,11 +46,11 @@ def test_equal_latents_give_equal_images_in_eval_mode_whatever_the_global_random
 
 def test_training_images_are_repeatable_and_reach_every_generator_parameter(backbone):
     generator = backbone.make_generator()
-    z = torch.randn(4, generator.latent_dim)
+    z, others = torch.randn(2, 4, generator.latent_dim)
 
     def draw():
         torch.manual_seed(1)
-        return generator.training_images(z, torch.Generator().manual_seed(2))
+        return generator.training_images(z, others, torch.Generator().manual_seed(2))
 
     fake = draw()
     assert torch.equal(fake, draw())

@@ -179,7 +179,7 @@ class PathLengths(nn.Module):
         self.network = generator
 
     def forward(self, z):
-        return self.network.path_lengths(z, torch.Generator().manual_seed(1))
+        return self.network.path_lengths(z, z.flip(0), torch.Generator().manual_seed(1))
 
 
 def gradients_are_right(penalty, input, names):
@@ -209,16 +209,12 @@ def test_path_length_gradient_passes_gradcheck():
     assert gradients_are_right(penalty, torch.randn(2, 2).double(), names)
 
 
-def test_path_lengths_equal_those_from_the_full_jacobian(monkeypatch):
-    monkeypatch.setattr("graftbench.bench.backbones.stylegan2.generator.MIXING_PROBABILITY", 0.0)
+def test_path_lengths_equal_those_from_the_full_jacobian():
     generator = make_backbone("stylegan2", 32, 2).make_generator().eval()
     z = torch.randn(1, 2)
-    lengths = generator.path_lengths(z, torch.Generator().manual_seed(5))
+    lengths = generator.path_lengths(z, None, torch.Generator().manual_seed(5))
 
     rng = torch.Generator().manual_seed(5)
-    torch.randn(z.shape, generator=rng)
-    torch.randint(1, generator.layers, (1, 1, 1), generator=rng)
-    torch.rand(1, 1, 1, generator=rng)
     direction = torch.randn(1, 3, 32, 32, generator=rng) / 32
     styles = generator.style(z)[:, None].expand(-1, generator.layers, -1)
     jacobian = torch.autograd.functional.jacobian(
@@ -230,9 +226,11 @@ def test_path_lengths_equal_those_from_the_full_jacobian(monkeypatch):
 
 def test_styles_are_mixed_in_nine_of_ten_images_and_change_at_one_layer():
     generator = make_backbone("stylegan2", 64, 8).make_generator()
-    z = torch.randn(400, 8)
-    styles = generator.mixed_styles(z, torch.Generator().manual_seed(0)).detach()
-    own = generator.style(z).detach()[:, None]
+    z, others = torch.randn(2, 400, 8)
+    styles = generator.mixed_styles(z, others, torch.Generator().manual_seed(0)).detach()
+    own, mixed_in = generator.style(z).detach()[:, None], generator.style(others).detach()[:, None]
+    assert ((styles == own) | (styles == mixed_in)).all()
+    assert torch.equal(generator.mixed_styles(z, None, torch.Generator()), own.expand_as(styles))
     differs = (styles != own).any(dim=2)
     assert differs.any(dim=1).float().mean().item() == pytest.approx(0.9, abs=0.04)
     assert not differs[:, 0].any()
