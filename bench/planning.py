@@ -59,7 +59,7 @@ def plan_matrix(matrix: Matrix) -> Plan:
         plan.images[pair] = own_images(*pair)
     for name, params in matrix.variants():
         kind = strategies.get(name)
-        for augment in _augmentations(matrix, name, kind, plan):
+        for augment in _noted_augmentations(matrix, name, kind, plan):
             for target in matrix.targets:
                 _add_cells(matrix, plan, kind, name, params, augment, target)
     # A seed at a time, so that a run that is cut off has compared everything on fewer seeds.
@@ -168,11 +168,19 @@ def _refuse_repeats(matrix: Matrix) -> None:
             raise UserError(f"the matrix names the same cell twice; remove the repeated {what}")
 
 
-def _augmentations(matrix: Matrix, name: str, kind: Any, plan: Plan) -> list[str]:
-    """The augmentations that make sense for a strategy; the others are noted, once each."""
+def augmentations_of(matrix: Matrix, name: str) -> list[str]:
+    """The augmentations of the matrix that make sense for a strategy."""
+    kind = strategies.get(name)
     if not kind.trains:
         return ["none"]
-    fitting = [a for a in matrix.augment if kind.any_augmentation or augmentations.get(a).keeps_distribution]
+    return [a for a in matrix.augment if kind.any_augmentation or augmentations.get(a).keeps_distribution]
+
+
+def _noted_augmentations(matrix: Matrix, name: str, kind: Any, plan: Plan) -> list[str]:
+    """The same; the others are noted, once each."""
+    fitting = augmentations_of(matrix, name)
+    if not kind.trains:
+        return fitting
     if left_out := [a for a in matrix.augment if a not in fitting]:
         plan.notes.append(f"{name} is not crossed with {', '.join(left_out)}: it would learn the augmented images")
     return fitting

@@ -2,6 +2,7 @@
 
 import hashlib
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 from .devices import choose_device, describe
@@ -28,8 +29,8 @@ def verify_by_rerunning(store: Store, count: int, plugins: tuple[Path, ...] = ()
     keys = [key for key in store.cell_keys() if store.is_done(key)]
     reasons = {key: why_not(store.folder(key)) for key in keys}
     possible = sorted((key for key in keys if not reasons[key]), key=lambda key: hashlib.sha256(key.encode()).digest())
-    if other := [key for key in keys if reasons[key]]:
-        check.notes.append(f"{len(other)} cells cannot be compared here: {reasons[other[0]]}")
+    for reason, cells in Counter(filter(None, reasons.values())).most_common():
+        check.notes.append(f"{cells} cells cannot be compared here: {reason}")
     for key in possible[:count]:
         check.checked += 1
         check.problems += rerun_problems(store.folder(key), plugins)

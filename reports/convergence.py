@@ -3,8 +3,8 @@
 A run hits a target at the first of two consecutive evaluations that reach it (one alone may be noise). A run that
 never hits, diverges, fails or is missing is right-censored at the horizon: it is counted, and can only lengthen the
 mean times. The horizon is the budget in kimg, and in seconds the time that fine-tuning takes for it: like the targets,
-it depends on no run that is compared. Everything is counted on the evaluation grid, whose width the tables state;
-nothing is interpolated.
+it depends on no run that is compared. Times are counted on the evaluation grid, whose width the tables state, and
+nothing is interpolated; the area alone joins the grid's points by straight lines.
 Metrics: Hansen et al. (COCO, 2021) for ERT and runtime distributions, Hutter et al. (2009) for PAR-10.
 """
 
@@ -61,7 +61,7 @@ def area_under_best(run: Run, ladder: Ladder, horizon: float, metric: str) -> fl
     """Mean over [0, horizon] of the best value so far, on a scale that is 0 at the reference's median ``best``.
 
     FID: natural logarithm of the ratio to ``best``. Others: share of the way from ``start`` to ``best`` that is left.
-    Before the first measurement, and for a run without any, the value is ``start``; after the last it stays. A value
+    Trapezoids between the measurements: a curve begins at ``start`` and stays at its last value. A value
     above ``start`` counts as ``start``, or a run that dies would do better than one that goes on badly. What lies
     beyond the horizon does not count.
     """

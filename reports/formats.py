@@ -105,3 +105,8 @@ def sort_key(value: Value) -> float | None:
     if isinstance(value, Measured):
         return value.interval.estimate if value.interval and not value.exceeded else None
     return float(value) if isinstance(value, int | float) else None
+
+
+def counted(number: int, one: str, more: str = "") -> str:
+    """``1 block``, ``2 blocks``."""
+    return f"{number} {one if number == 1 else more or f'{one}s'}"

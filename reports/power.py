@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from scipy import stats
 
+from .formats import counted
 from .intervals import CONFIDENCE, mean_multiplier, student
 from .significance import ALPHA, critical_difference, friedman_floor, holm_floor, nemenyi_floor
 
@@ -39,8 +40,8 @@ class Power:
     def sentences(self) -> list[str]:
         """For `graftbench plan` and under each ranking."""
         lines = [
-            f"{self.strategies} strategies on {self.blocks} blocks (source, target, shots), "
-            f"{self.seeds} seed{'' if self.seeds == 1 else 's'} each.",
+            f"{counted(self.strategies, 'strategy', 'strategies')} on {counted(self.blocks, 'block')} (source, target, "
+            f"shots), {counted(self.seeds, 'seed')} each.",
             f"Smallest attainable p: Wilcoxon {self.friedman_floor:.2g}."
             if self.strategies == 2
             else f"Smallest attainable p: Friedman {self.friedman_floor:.2g}, Nemenyi {self.nemenyi_floor:.2g},"

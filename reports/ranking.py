@@ -15,6 +15,7 @@ import pandas as pd
 from ..bench.errors import UserError
 from .aggregates import block_means, complete_blocks, improvements, imputed, iqm_interval, normalised
 from .columns import measured, rankable
+from .formats import counted
 from .intervals import Interval
 from .power import Power, blocks_for_gap, plan_power, seeds_for_difference
 from .scores import Scores, scored_blocks, strata
@@ -232,7 +233,7 @@ def notes(asked: Scores, scores: Scores, worst: RankTest, complete: RankTest) ->
     targets = {(source, target) for source, target, _ in scores.blocks}
     if len(targets) < len(scores.blocks):
         lines.append(
-            f"Only {len(targets)} targets stand behind {len(scores.blocks)} blocks (several numbers of shots):"
+            f"Only {counted(len(targets), 'target')} behind {len(scores.blocks)} blocks (several numbers of shots):"
             " the tests take these as independent, which they are not quite."
         )
     lines += [f"{test.rule}: {test.note}" for test in (worst, complete) if test.note]

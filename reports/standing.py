@@ -5,6 +5,9 @@ from scipy import stats
 
 from .intervals import CONFIDENCE, Interval, student
 
+FEWEST_BLOCKS = 6
+"""With one seed each: being better on all of so many is the fewest that a sign test takes for more than chance."""
+
 
 def mean_rank_interval(ranks: np.ndarray, strategies: int, confidence: float = CONFIDENCE) -> Interval:
     """Of one strategy's expected rank on a target like these, from its ranks on the blocks (1 is best).
@@ -25,11 +28,12 @@ def probability_first(losses: np.ndarray, expected: np.ndarray, resamples: int =
     """Share of resampled experiments in which each strategy has the lowest mean rank (shared places split it).
 
     Losses are (strategies x blocks x seeds). Blocks are resampled, and inside each its seeds, the same for all
-    strategies since runs are paired. Seeded. NaN where there is nothing to resample: one block with one seed.
+    strategies since runs are paired. Seeded. NaN where there is too little to resample: one seed in each of a few
+    blocks, of which a strategy that was first would be certain to be first again.
     """
     generator = np.random.default_rng(seed)
     strategies, blocks, _ = losses.shape
-    if expected.sum() == 1:
+    if expected.sum(1).max() == 1 and blocks < FEWEST_BLOCKS:
         return np.full(strategies, np.nan)
     ranks = []
     for block in range(blocks):

@@ -127,6 +127,8 @@ def reference_cell(values: np.ndarray, expected: np.ndarray) -> Measured:
 def block_marks(scores: Scores, block: int, alpha: float) -> list[Mark]:
     """One mark per strategy. Best and tied need all seeds of the block: a mean over survivors flatters.
 
+    What equals the best seed by seed is best too.
+
     A strategy is tied unless its paired differences from the best, seed by seed, are significant (t test, Holm over
     the strategies compared on the block).
     """
@@ -138,8 +140,10 @@ def block_marks(scores: Scores, block: int, alpha: float) -> list[Mark]:
     if not complete:
         return marks
     best = min(complete, key=lambda index: (losses[index].mean(), scores.strategies[index]))
-    marks[best] = "best"
-    others = [index for index in complete if index != best]
+    equal = [index for index in complete if np.array_equal(losses[index], losses[best])]
+    for index in equal:
+        marks[index] = "best"
+    others = [index for index in complete if index not in equal]
     if losses.shape[1] < 2:
         for index in others:
             marks[index] = "untestable"

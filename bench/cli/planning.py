@@ -68,14 +68,15 @@ def _say_forecast(root: Path, matrix: "Matrix", left: "list[Cell]") -> None:
 
 
 def _say_power(plan: "Plan", matrix: "Matrix") -> None:
-    """What a ranking can show at best, before anything is trained. While cells wait for their sources, their
-    augmentations are not known, and each strategy of the matrix counts once."""
+    """What a ranking can show at best, before anything is trained."""
     from ...reports.power import plan_power
+    from ..planning import augmentations_of
     from ..rows import REFERENCE_LINES, is_reference
 
     labels = {cell.label for cell in plan.cells if not is_reference(cell)}
     asked = [name for name, _ in matrix.variants() if name not in REFERENCE_LINES]
-    if strategies := max(len(labels), len(asked) if plan.waiting else 0):
+    waiting = sum(len(augmentations_of(matrix, name)) for name in asked) if plan.waiting else 0
+    if strategies := max(len(labels), waiting):
         blocks = sum(len(matrix.shots_of(target)) for target in matrix.targets)
         for sentence in plan_power(strategies, blocks, len(matrix.seeds)).sentences():
             say(f"  power: {sentence}")

@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..aggregates import block_means, normalised, performance_profile
+from ..formats import counted
 from ..ranking import WORST
 from ..scores import Scores, scored_blocks
 from ..settings import slug
@@ -83,8 +84,8 @@ def critical_difference(scores: Scores, looks: dict[str, Look], suffix: str = ""
     return Plot(
         name,
         title,
-        f"Mean rank over {test.blocks} blocks (targets and shots; seeds averaged inside), 1 is best; missing cells "
-        f"count as the worst. {bars} {_stratum(scores, bool(suffix))}; {asked.completeness}.",
+        f"Mean rank over {counted(test.blocks, 'block')} (targets and shots; seeds averaged inside), 1 is best; "
+        f"missing cells count as the worst. {bars} {_stratum(scores, bool(suffix))}; {asked.completeness}.",
         "Strategies from best to worst mean rank: " + ", ".join(f"{n} {r:.2f}" for n, r in ranks.items()) + ".",
         figure,
         ranks.rename_axis("label").reset_index(),

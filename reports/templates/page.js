@@ -122,19 +122,22 @@
     const style = getComputedStyle(root);
     const ink = style.getPropertyValue("--ink").trim();
     const rule = style.getPropertyValue("--rule").trim();
-    const traces = [];
+    const traces = [], seen = [];
+    const shown = chart.series.filter((series) => !hidden.has(series.label));
+    const band = shown.length > 8 ? "0d" : "22";
     let end = 0;
-    for (const series of chart.series) {
+    for (const series of shown) {
       const strategy = data.strategies.find((each) => each.label === series.label);
-      if (!strategy || hidden.has(series.label)) continue;
+      if (!strategy) continue;
       const colour = isDark() ? strategy.dark : strategy.colour;
       const at = x === "kimg" ? series.kimg ?? chart.kimg : series.seconds;
       const [low, high] = [-1, 1].map((sign) => series.mean.map((mean, i) => mean + sign * series.half[i]));
       const n = (i) => Array.isArray(series.n) ? series.n[i] : series.n;
       end = Math.max(end, ...at);
+      seen.push(...series.mean);
       traces.push({
         x: [...at, ...[...at].reverse()], y: [...high, ...low.reverse()],
-        fill: "toself", fillcolor: colour + "22", line: { width: 0 }, mode: "lines", hoverinfo: "skip",
+        fill: "toself", fillcolor: colour + band, line: { width: 0 }, mode: "lines", hoverinfo: "skip",
         showlegend: false,
       });
       traces.push({
@@ -146,18 +149,27 @@
     }
     const level = (y, name, dash) => {
       if (y !== null && (y > 0 || scale === "linear")) {
+        seen.push(y);
         traces.push({ x: [0, end], y: [y, y], name, mode: "lines", line: { color: "#8a8f96", dash, width: 1.5 } });
       }
     };
     level(chart.floor, "real vs. real (floor)", "dot");
     level(chart.ceiling, "unadapted source (ceiling)", "dash");
+    // The means set the range, not the widest interval: with two seeds one is many times as wide as all curves.
+    const heights = seen.filter((y) => Number.isFinite(y) && (y > 0 || scale === "linear"))
+      .map((y) => scale === "log" ? Math.log10(y) : y);
+    const [lowest, highest] = [Math.min(...heights), Math.max(...heights)];
+    const room = 0.15 * (highest - lowest) || 0.1 * Math.abs(highest) || 1;
     const axis = { gridcolor: rule, zerolinecolor: rule, linecolor: rule, automargin: true };
     Plotly.react("curve-chart", traces, {
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: ink, size: 13 },
-      margin: { l: 60, r: 16, t: 16, b: 48 }, hovermode: "x unified", showlegend: false,
+      margin: { l: 60, r: 16, t: 16, b: 64 }, hovermode: "x unified", showlegend: false,
       hoverlabel: { bgcolor: style.getPropertyValue("--card").trim(), font: { color: ink } },
       xaxis: { ...axis, title: { text: x === "kimg" ? "training (kimg)" : "training time (s, evaluation excluded)" } },
-      yaxis: { ...axis, title: { text: safe(chart.metric) }, type: scale },
+      yaxis: {
+        ...axis, title: { text: safe(chart.metric) }, type: scale,
+        ...(heights.length ? { range: [lowest - room, highest + room] } : {}),
+      },
     }, { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d"] });
     byId("curve-caption").textContent = `${chart.metric} for ${chart.target}: mean and 95 % interval over seeds. ` +
       (chart.floor === null ? "" : "Dotted: real against real (floor). ") +

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 
+import pytest
 from finished import a_cell
 from graftbench.bench.cell import Cell
 
@@ -39,3 +40,9 @@ def test_a_place_is_the_same_with_other_images_in_a_folder_and_another_choice_of
     assert dataclasses.replace(RICH, data="other").place == RICH.place
     chosen, given = ({**RICH.params, name: 0.5} for name in ("strength", "rate"))
     assert dataclasses.replace(RICH, params=chosen).place == RICH.place != dataclasses.replace(RICH, params=given).place
+
+
+@pytest.mark.parametrize("changes", [{"params": [1]}, {"seed": "x"}, {"shots": None}, {"kimg": "2"}, {"protocol": 3}])
+def test_a_spec_with_a_value_of_another_type_is_none(changes):
+    with pytest.raises(TypeError, match=next(iter(changes))):
+        Cell.from_json(json.dumps({**json.loads(RICH.canonical()), **changes}))

@@ -99,3 +99,20 @@ def test_a_cell_whose_weights_were_deleted_is_answered_in_one_line(tmp_path):
     with pytest.raises(UserError, match=r"lacks generator\.safetensors"):
         export_cell(store, "", tmp_path / "model")
     assert not (tmp_path / "model").exists()
+
+
+def test_a_folder_that_the_command_runs_in_is_not_replaced(exported, tmp_path, monkeypatch):
+    store, _, _ = exported
+    key = next((store / "cells").iterdir()).name
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="this command runs in it"):
+        export_cell(Store(store), key, Path())
+
+
+def test_a_picture_that_is_none_is_one_line(exported, tmp_path):
+    store, _, _ = exported
+    shutil.copytree(store, tmp_path / "store")
+    (folder,) = (tmp_path / "store/cells").iterdir()
+    (folder / "samples.png").write_bytes(b"")
+    with pytest.raises(UserError, match=r"samples.png: is no picture"):
+        export_cell(Store(tmp_path / "store"), folder.name, tmp_path / "model")

@@ -1,11 +1,14 @@
 """Stored files take the place of others whole, and can be read by whom the user's umask lets read them."""
 
+import errno
 import os
 import stat
+from pathlib import Path
 
 import pytest
 import torch
-from graftbench.bench.files import replacing, write_atomically
+from graftbench.bench.errors import UserError
+from graftbench.bench.files import cache_root, replacing, write_atomically
 from safetensors.torch import save_file
 
 
@@ -29,3 +32,20 @@ def test_an_exception_leaves_the_old_file_and_nothing_else(tmp_path):
         raise RuntimeError
     assert (tmp_path / "text").read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["text"]
+
+
+def test_a_full_disk_is_named_by_the_file_that_was_to_be_written(tmp_path):
+    with pytest.raises(OSError, match="No space") as full, replacing(tmp_path / "text"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert full.value.filename == str(tmp_path / "text")
+
+
+def test_a_user_without_a_home_folder_is_told_what_to_set(monkeypatch):
+    monkeypatch.delenv("GRAFTBENCH_CACHE", raising=False)
+    monkeypatch.setattr(Path, "home", no_home)
+    with pytest.raises(UserError, match="set GRAFTBENCH_CACHE to a folder"):
+        cache_root()
+
+
+def no_home():
+    raise RuntimeError("Could not determine home directory.")

@@ -190,3 +190,17 @@ def test_a_checkpoint_of_ours_goes_when_the_finished_cell_comes(stores, tmp_path
     left.write_bytes(b"half way")
     merge([given], ours.root)
     assert list(read_rows(ours)[KID]) == [1.0] and not left.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("spec.json", "{"), ("spec.json", "[" * 100_000), ("status.json", "{}"), ("final.json", "x")]
+)
+def test_a_damaged_cell_of_an_input_is_named_and_nothing_is_written(stores, name, text):
+    given, ours = stores
+    finish(ours, a_cell(0), kid=1.0)
+    finish(given, a_cell(1), kid=2.0)
+    (given.folder(a_cell(1).key) / name).write_text(text)
+    before = contents(ours)
+    with pytest.raises(UserError, match=str(given.folder(a_cell(1).key) / name)):
+        merge([given], ours.root)
+    assert contents(ours) == before

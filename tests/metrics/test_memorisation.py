@@ -1,5 +1,7 @@
 """Copies of the shots are found as such, exactly."""
 
+import numpy as np
+import pytest
 import torch
 from graftbench.bench.metrics.memorisation import authenticity, nearest_shot_ratio
 

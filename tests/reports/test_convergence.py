@@ -271,3 +271,19 @@ def test_without_a_finished_reference_there_are_no_targets(caplog):
 def test_convergence_needs_no_torch():
     code = "import sys, graftbench.reports.convergence, graftbench.reports.gain; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("start", "rungs", "said"),
+    [
+        ("1.0", "[0.8, 0.6, 0.4, NaN, 0.0]", "no finite number"),
+        ("1.0", '[0.8, "0.6", 0.4, 0.2, 0.0]', "no finite number"),
+        ("1.0", "[0.8, 0.6, 0.7, 0.2, 0.0]", "do not go down"),
+        ("0.5", "[0.8, 0.6, 0.4, 0.2, 0.0]", "do not go down"),
+    ],
+)
+def test_targets_that_none_could_have_frozen_are_refused(start, rungs, said, tmp_path):
+    path = tmp_path / "targets.json"
+    path.write_text(f'{{"{KID}": {{"block": {{"start": {start}, "best": 0.0, "rungs": {rungs}}}}}}}')
+    with pytest.raises(UserError, match=said):
+        frozen_ladders(path, *results(REFERENCE), KID)

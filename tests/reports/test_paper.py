@@ -1,9 +1,11 @@
 """The paper's figures and tables from a results bundle."""
 
+import hashlib
 import json
 import shutil
 import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -165,3 +167,21 @@ def test_a_figure_that_the_bundle_cannot_give_is_named_after_the_others_are_made
     with pytest.raises(UserError, match=r"one .2 settings fit it; narrow it"):
         rebuild(read_paper(tmp_path / "f.yaml")[0], bundle, tmp_path / "out")
     assert (tmp_path / "out" / "figures" / "two.pdf").is_file()
+
+
+def test_a_bundle_does_not_replace_the_folder_that_the_command_runs_in(results, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="this command runs in it"):
+        write_bundle(Path(), *results)
+
+
+@pytest.mark.parametrize("name", ["rows.parquet", "pictures.json", "environment.json"])
+def test_a_part_that_cannot_be_read_though_its_hash_agrees_is_one_line(bundle, tmp_path, name):
+    harmed = tmp_path / "harmed"
+    shutil.copytree(bundle, harmed)
+    (harmed / name).write_bytes(b"x")
+    manifest = json.loads((harmed / "bundle.json").read_text())
+    manifest[name] = hashlib.sha256(b"x").hexdigest()
+    (harmed / "bundle.json").write_text(json.dumps(manifest))
+    with pytest.raises(UserError, match="a part of this bundle is unreadable"):
+        read_bundle(harmed)

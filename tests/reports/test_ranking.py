@@ -140,7 +140,7 @@ def test_shots_are_blocks_and_the_reader_is_told(rows):
     (ranking,) = rank(pd.concat([rows, synthetic(4, 5, 3, shots=100)[0]]))
     assert len(ranking.blocks) == 10
     assert "babies, 100 shots" in ranking.blocks
-    assert any("Only 5 targets stand behind 10 blocks" in note for note in ranking.notes)
+    assert any("Only 5 targets behind 10 blocks" in note for note in ranking.notes)
 
 
 def test_two_rows_for_one_place_are_refused(rows):
@@ -243,3 +243,9 @@ def test_two_strategies_are_said_to_be_compared_by_wilcoxons_test(targets, words
     with theme():
         caption = critical_difference(next(strata(rows, KID)), setting.looks()).caption
     assert words in caption and "cannot separate" not in caption
+
+
+@pytest.mark.parametrize(("targets", "said"), [(2, False), (5, False), (6, True)])
+def test_the_first_place_on_a_few_blocks_of_one_seed_is_not_called_certain(targets, said):
+    (ranking,) = rank(synthetic(3, targets, 1)[0])
+    assert [each.probability_first is not None for each in ranking.standings] == [said] * 3

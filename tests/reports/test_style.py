@@ -1,6 +1,7 @@
 """The looks of strategies."""
 
 import itertools
+import os
 import re
 import subprocess
 import sys
@@ -123,3 +124,12 @@ def test_a_pdf_shows_signs_that_the_cut_lacks(tmp_path):
         figure.savefig(tmp_path / "x.pdf")
     named = set(re.findall(rb"/FontName /[A-Z]+\+(\w+)", (tmp_path / "x.pdf").read_bytes()))
     assert b"DejaVuSans" in named
+
+
+def test_the_cut_typeface_leaves_no_folder_behind_also_where_warnings_are_errors(tmp_path):
+    code = "from graftbench.reports import fonts; fonts.families()"
+    command = [sys.executable, "-W", "error::ResourceWarning", "-c", code]
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert list(tmp_path.iterdir()) == []

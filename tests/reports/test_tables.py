@@ -67,6 +67,13 @@ def test_best_and_tied_with_best_by_hand():
     assert marks["a", "t"] == "tied"
 
 
+def test_what_equals_the_best_seed_by_seed_is_best_too():
+    rows = golden()
+    rows.loc[(rows["label"] == "c") & (rows["target"] == "s"), KID] = [1.0, 2.0, 3.0]
+    table = kid_table(rows)
+    assert [entry(table, name, "s").mark for name in "abc"] == ["best", "worse", "best"]
+
+
 def test_paired_p_and_holm_are_the_books():
     differences = np.array([0.2, 0.5, -0.1, 0.4])
     assert paired_p(differences) == pytest.approx(stats.ttest_1samp(differences, 0).pvalue)

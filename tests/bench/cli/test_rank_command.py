@@ -1,6 +1,9 @@
 """``graftbench rank`` and ``compare`` as a user runs them."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -60,3 +63,12 @@ def test_compare_says_what_differs(graftbench, stored):
     assert done.returncode == 0, done.stderr
     assert "hardware: Imaginary CPU, 2 cores -> Another CPU" in done.stdout
     assert "0 better, 0 worse, 16 identical" in done.stdout
+
+
+def test_a_terminal_without_dashes_gets_the_table_all_the_same(stored):
+    """Marks that its encoding lacks become question marks."""
+    command = [sys.executable, "-m", "graftbench", "rank", stored / "a.parquet"]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "finetune" in done.stdout and done.stdout.isascii()

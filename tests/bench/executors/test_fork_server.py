@@ -152,3 +152,8 @@ def test_closing_it_ends_what_runs(run, tmp_path):
     pid = fork.pid
     run.server.close()
     assert ends(pid) and fork.poll() is not None
+
+
+def test_what_is_to_be_done_at_exit_is_done(run, tmp_path):
+    assert run(f"import atexit, pathlib; atexit.register(pathlib.Path({str(tmp_path / 'done')!r}).touch)").wait() == 0
+    assert (tmp_path / "done").exists()
