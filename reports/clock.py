@@ -4,6 +4,8 @@ Cells may run side by side and slow each other down. Where ``graftbench throughp
 compared, alone on the same machine and in the same setting, reported seconds are kimg times its seconds per kimg.
 """
 
+from collections.abc import Iterable
+
 import pandas as pd
 
 EXCLUSIVE, OWN = "exclusive", "own"
@@ -36,7 +38,7 @@ def with_exclusive_clock(
     for _, group in placed.groupby(list(COMPARED)):
         ran = group[~group["reference"].astype(bool)]
         joined = (
-            _with_machine(ran)[["key", *matching]]
+            with_machine(ran, MEASURED_ON)[["key", *matching]]
             .merge(speeds, on=matching, how="left")
             .set_index("key")["seconds_per_kimg"]
         )
@@ -55,9 +57,12 @@ def clock_note(rows: pd.DataFrame) -> str:
     return " Or: ".join(WORDS[kind] for kind in kinds)
 
 
-def _with_machine(rows: pd.DataFrame) -> pd.DataFrame:
-    """Cells that died before they could say where they ran belong to the machine of all others, if it is one."""
-    known = {name: rows[name].dropna().unique() for name in MEASURED_ON}
+def with_machine(rows: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
+    """Cells that died before they could say where they ran belong to the machine of all others, if it is one.
+
+    ``names`` are the columns that say which machine it was.
+    """
+    known = {name: rows[name].dropna().unique() for name in names}
     return rows.assign(**{name: rows[name].fillna(found[0]) for name, found in known.items() if len(found) == 1})
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ..bench.errors import UserError
-from .clock import clock_note
+from .clock import clock_note, with_machine
 from .columns import Column, column, split, step
 
 STRATUM = ("backbone", "resolution", "width", "kimg", "batch", "precision", "protocol")
@@ -134,7 +134,8 @@ def strata_of(rows: pd.DataFrame, columns: tuple[str, ...]) -> Iterator[tuple[di
     """Groups of rows that are equal in ``columns`` and ``SETTINGS``, with what they share."""
     keys = [name for name in columns if name in rows.columns]
     keys += [name for name in SETTINGS if name in rows.columns and rows[name].nunique(dropna=False) > 1]
-    for key, group in with_machine(rows, keys).groupby(keys, sort=True, dropna=False):
+    rows = with_machine(rows, [name for name in keys if name in MACHINE])
+    for key, group in rows.groupby(keys, sort=True, dropna=False):
         yield dict(zip(keys, key, strict=True)), group
 
 
@@ -144,12 +145,6 @@ def stratum_columns(metric: str) -> tuple[str, ...]:
     extractor = () if split(metric)[1] else ("extractor",)
     machine = MACHINE if described.subject == "throughput" and described.better != "none" else ()
     return STRATUM + extractor + machine
-
-
-def with_machine(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """Cells that died before they could say where they ran belong to the machine of all others, if it is one."""
-    known = {name: rows[name].dropna().unique() for name in keys if name in MACHINE}
-    return rows.assign(**{name: rows[name].fillna(found[0]) for name, found in known.items() if len(found) == 1})
 
 
 def sample_sizes(rows: pd.DataFrame, metric: str) -> str:

@@ -14,7 +14,10 @@ def check(
     backbone: Annotated[list[str], typer.Option(help="check strategies on this backbone only (repeatable)")] = [],
     device: Annotated[str, typer.Option(help="where strategies are checked: cpu, cuda or cuda:N")] = "cpu",
 ):
-    """Check a strategy file against what every strategy must hold, or show what a domain holds and lacks."""
+    """Check a strategy file against what every strategy must hold, or show what a domain holds and lacks.
+
+    Exit code 1 if a strategy fails, or a run would refuse a domain as it is.
+    """
     from ..devices import choose_device
     from .data import check_domain
     from .strategies import check_file
@@ -25,6 +28,6 @@ def check(
         if subject.endswith(".py"):
             failures += check_file(Path(subject), backbone, where)
         else:
-            check_domain(subject)
+            failures += not check_domain(subject)
     if failures:
         raise typer.Exit(1)

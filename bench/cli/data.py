@@ -88,22 +88,27 @@ def _fetch(name: str, report: "Report") -> list[str]:
     ]
 
 
-def check_domain(name: str) -> None:
-    """Print what a domain holds: its splits, unreadable files, duplicates, leaks, and what can be reported."""
+def check_domain(name: str) -> bool:
+    """Print what a domain holds: its splits, unreadable files, duplicates, leaks, and what can be reported.
+
+    Returns whether a run takes it as it is.
+    """
     from ...datasets import open_domain, reportable
     from ...datasets.collection import displayed
     from ...datasets.image_set import ImageSet
     from ..metrics.evaluator import SMALLEST_SET
 
     domain = open_domain(name)
-    refuses = isinstance(domain, ImageSet) and domain.on_bad == "error"
+    strict = isinstance(domain, ImageSet) and domain.on_bad == "error"
+    refused = False
     if isinstance(domain, ImageSet):
         domain.on_bad = "skip"  # unreadable files are what is to be shown
     print(f"{displayed(name)}: {_sizes(domain)}")
     if isinstance(domain, ImageSet):
         for position, why in domain.survey.problems.items():
             print(f"  cannot be used: {domain.listed.names[position]} ({why})")
-        if refuses and domain.survey.problems:
+        if strict and domain.survey.problems:
+            refused = True
             print("  a run refuses this set as it is: mend or remove those files, or write folder:PATH?on_bad=skip")
         print(f"  exact duplicates left out: {domain.duplicates_of(domain.kept)}")
         leaks = domain.leaks()
@@ -114,6 +119,7 @@ def check_domain(name: str) -> None:
     sizes = domain.sizes()
     whole, smallest = sum(sizes.values()), min(sizes["validation"], sizes["reference"])
     if smallest < SMALLEST_SET:
+        refused = True
         fewer = "does with fewer" if whole >= SMALLEST_SET else f"needs {SMALLEST_SET} in all"
         print(
             f"  a run refuses this set as it is: {smallest} images are too few to measure with, {SMALLEST_SET} are "
@@ -121,6 +127,7 @@ def check_domain(name: str) -> None:
         )
     if whole >= SMALLEST_SET:
         print(f"  {reportable(domain)}")
+    return not refused
 
 
 def _sizes(domain: "Domain") -> str:

@@ -62,8 +62,14 @@ def run(
     deterministic: Annotated[bool, typer.Option(help="equal runs on a GPU give equal bits; slower")] = False,
 ):
     """Train and measure what a matrix asks for and is not stored yet; then write the report."""
-    from ..environment import describe_environment
     from ..errors import UserError
+
+    try:
+        Path.cwd()
+    except FileNotFoundError as error:  # torch's libraries would end the process without a word of use
+        raise UserError("the folder that this command runs in is gone; change to another") from error
+
+    from ..environment import describe_environment
     from ..executors.choice import choose_executor
     from ..files import write_atomically, write_json
     from ..matrix_file import dump_matrix

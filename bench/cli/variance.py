@@ -6,19 +6,21 @@ from typing import Annotated
 import typer
 
 from . import app
+from .asked import MatrixName, Plugins, load_asked
 
 
 @app.command()
 def variance(
-    matrix: Annotated[str, typer.Argument(help="a shipped matrix (quick, cpu, …) or a YAML file")],
+    matrix: MatrixName,
     target: Annotated[str | None, typer.Option(help="a target of the matrix; its first if left out")] = None,
-    strategy: Annotated[str, typer.Option(help="a strategy of the matrix that trains")] = "finetune",
+    strategy: Annotated[str, typer.Option(help="a strategy that trains")] = "finetune",
     draws: Annotated[int, typer.Option(min=2, help="draws of the shots")] = 3,
     seeds: Annotated[int, typer.Option(min=2, help="training seeds on each draw")] = 3,
     evaluations: Annotated[int, typer.Option(min=2, help="sets of fakes of each trained model")] = 3,
     kimg: Annotated[float | None, typer.Option(help="budget of a run; the matrix's if left out")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N")] = "auto",
     out: Annotated[Path | None, typer.Option(help=".csv or .parquet file for the single measurements")] = None,
+    plugin: Plugins = [],
 ):
     """Separate the variance of shot draw, training seed and evaluation sampling by a small nested design."""
     from dataclasses import replace
@@ -27,8 +29,8 @@ def variance(
     from ..devices import choose_device
     from ..errors import UserError, nearest
     from ..matrix import MOST_KIMG
-    from ..matrix_file import load_matrix
     from ..planning import plan_matrix
+    from ..plugins import load_plugins
     from ..registries import strategies
     from ..rows import require_table_name, write_table
     from ..variance import nested_design
@@ -37,9 +39,10 @@ def variance(
         raise UserError(f"--kimg must be more than 0 and at most {MOST_KIMG}, not {kimg:g}")
     if out is not None:
         require_table_name(str(out))
+    load_plugins(plugin)
     if not strategies.get(strategy).trains:
         raise UserError(f"--strategy {strategy} does not train, so only the sampling of its evaluation could vary")
-    asked = load_matrix(matrix)
+    asked = load_asked(matrix, [strategy])
     plan = plan_matrix(asked)
     wanted = target or asked.targets[0].domain
     cells = [cell for cell in plan.cells if cell.target == wanted and cell.strategy == strategy]

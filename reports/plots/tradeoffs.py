@@ -135,7 +135,8 @@ def _scatter(axes: Axes, shown: pd.DataFrame, looks: dict) -> None:
     if not shown.empty:  # the points set the range, not the longest interval
         for points, setter in ((shown["x"], axes.set_xlim), (shown["y"], axes.set_ylim)):
             spread = max(float(points.max() - points.min()), 0.05 * abs(float(points.max()))) or 0.5
-            setter(float(points.min()) - 0.25 * spread, float(points.max()) + 0.25 * spread)
+            low, high = float(points.min()) - 0.25 * spread, float(points.max()) + 0.25 * spread
+            setter(max(low, -0.05 * spread) if points.min() >= 0 else low, high)
 
 
 def _finish(axes: Axes, log_x: bool, log_y: bool, title: str) -> None:

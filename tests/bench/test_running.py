@@ -265,7 +265,7 @@ def test_check_shows_the_files_of_a_folder_that_a_run_refuses(graftbench, tmp_pa
         Image.fromarray(draws.integers(0, 255, (8, 8, 3), dtype=np.uint8)).save(tmp_path / f"photos/{number}.png")
     (tmp_path / "photos/bad.png").write_bytes(b"no image")
     shown = graftbench("check", "folder:photos")
-    assert shown.returncode == 0, shown.stderr
+    assert shown.returncode == 1, "a run would refuse it"
     assert "cannot be used: bad.png (not an image)" in shown.stdout and "on_bad=skip" in shown.stdout
 
 
@@ -287,3 +287,11 @@ def test_help_imports_no_torch():
     code += "sys.exit('torch' in sys.modules)"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert shown.returncode == 0 and "pretrain" in shown.stdout
+
+
+def test_a_folder_that_is_gone_is_said_in_one_line(graftbench, matrix_file, tmp_path):
+    matrix, gone = matrix_file(), tmp_path / "gone"
+    command = f"mkdir {gone}; cd {gone}; rmdir {gone}; {sys.executable} -m graftbench run {matrix} --store {tmp_path}/s"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.strip() == "graftbench: the folder that this command runs in is gone; change to another"

@@ -32,10 +32,10 @@ def test_the_command_measures_each_source_and_says_its_share(graftbench, matrix_
     assert measured["kid"].nunique() == 8
 
 
-def test_a_strategy_that_the_matrix_lacks_is_answered_in_one_line(graftbench, matrix_file):
-    done = graftbench("variance", matrix_file(), "--strategy", "vae")
+def test_a_target_that_the_matrix_lacks_is_answered_in_one_line(graftbench, matrix_file):
+    done = graftbench("variance", matrix_file(), "--strategy", "scratch", "--target", "toycat")
     assert done.returncode == 2
-    assert "has no 'vae' on 'toycats'" in done.stderr
+    assert "has no 'scratch' on 'toycat'; did you mean 'scratch on toycats'" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
 
 
@@ -60,3 +60,17 @@ def test_doctor_says_which_extractors_are_usable_and_what_the_others_lack(graftb
     assert lines["efficientnet-lite0-64"].endswith("usable")
     assert "put it at" in lines["inception-v3-compat"] and str(tmp_path) in lines["inception-v3-compat"]
     assert {"torch", "torch-fidelity", "device"} <= set(lines)
+
+
+def test_a_plug_in_strategy_that_the_matrix_does_not_name_is_measured_too(graftbench, matrix_file, tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "from graftbench.strategies import register\n"
+        "from graftbench.strategies.scratch import Scratch\n\n\n"
+        '@register("mine")\n'
+        "class Mine(Scratch):\n"
+        '    """From scratch, by another name."""\n'
+    )
+    options = ["--strategy", "mine", "--plugin", "mine.py", "--draws", "2", "--seeds", "2", "--evaluations", "2"]
+    done = graftbench("variance", matrix_file(), *options, "--kimg", "0.01")
+    assert done.returncode == 0, done.stderr
+    assert "mine on toycats" in done.stdout

@@ -86,7 +86,7 @@ def test_check_prints_names_that_are_no_text_and_leaves_the_terminal_alone(photo
     command = [sys.executable, "-c", "from graftbench.bench.cli import main; main()", "check", f"folder:{place}"]
     strict = {**os.environ, "PYTHONIOENCODING": "utf-8:strict"}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=strict)
-    assert done.returncode == 0 and "Traceback" not in done.stderr
+    assert done.returncode == 1 and "Traceback" not in done.stderr
     assert r"cannot be used: \udcff\x1b.png (empty)" in done.stdout and "\x1b" not in done.stdout
 
 
