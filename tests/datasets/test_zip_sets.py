@@ -101,8 +101,12 @@ def test_another_file_under_the_same_address_is_noticed(site):
 
 
 def test_a_wrong_hash_and_a_truncated_zip_are_one_line(site):
+    obama = served(site, "obama", zipped(flat(100)), sha256="00ff")
+    with pytest.raises(UserError, match=r"sends a file whose sha256 is [0-9a-f]+, not 00ff as stated; or by hand"):
+        obama.fetch()
+    obama.path.write_bytes(zipped(flat(100)))
     with pytest.raises(UserError, match="not 00ff stated for it"):
-        served(site, "obama", zipped(flat(100)), sha256="00ff").fetch()
+        obama.fetch()
     with pytest.raises(UserError, match="not a readable zip"):
         served(site, "panda", zipped(flat(100))[:-500]).fetch()
 
