@@ -3,14 +3,11 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pandas as pd
-
-from ..reports.consistency import frame_problems, headline_problems
 from .cell import Cell
 from .errors import UserError
 from .files import cache_root, sha256_of
 from .outcome import read_json, read_lines
-from .rows import checked_numbers, read_cells, read_curves, read_rows
+from .rows import checked_numbers
 from .source import SHIPPED, WEIGHTS
 from .store import HASHES, Store, asked_at, read_cell, read_status
 
@@ -106,19 +103,3 @@ def _check_source(key: str, cell: Cell, name: str, check: Check) -> None:
     check.checked += 1
     if all(sha256_of(path) != cell.source_sha256 for path in found):
         check.problems.append(f"{key}: was made from other weights than {found[0]} holds now")
-
-
-def verify_tables(store: Store) -> tuple[list[Check], pd.DataFrame, pd.DataFrame]:
-    """The kept tables against the cells, and final numbers against curves; also the rows and curves of the cells."""
-    rows, curves = read_cells(store)
-    kept = frame_problems(read_rows(store, superseded=True), rows, "rows.parquet")
-    points = frame_problems(read_curves(store), curves, "curves.parquet") if len(curves) else []
-    checks = [Check("rows.parquet against the cells", len(rows), kept)]
-    checks.append(Check("curves.parquet against the cells", len(curves), points))
-    checks.append(verify_headlines(rows, curves))
-    return checks, rows, curves
-
-
-def verify_headlines(rows: pd.DataFrame, curves: pd.DataFrame) -> Check:
-    finished = int((rows["status"] == "ok").sum()) if len(rows) else 0
-    return Check("final and best numbers against the curves", finished, headline_problems(rows, curves))

@@ -1,5 +1,6 @@
 """``graftbench report``: a store's tables, figures and page."""
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from ...reports.bundle import Bundle
     from ..store import Store
 
+log = logging.getLogger(__name__)
 
 TARGETS = "targets.json"
 """File of a store with its frozen convergence targets."""
@@ -41,7 +43,6 @@ def bundle(
     from ...reports.ladder import frozen_ladders
     from ..outcome import read_json
     from ..store import Store
-    from ..throughput.stored import read_reported
 
     opened = Store(store)
     rows, curves = read_reported(opened)
@@ -102,7 +103,6 @@ def write_store_report(store: "Store") -> Path:
     from ...reports.ladder import frozen_ladders
     from ...reports.report import write_report
     from ..outcome import read_json
-    from ..throughput.stored import read_reported
 
     rows, curves = read_reported(store)
     targets = {m: frozen_ladders(store.root / TARGETS, rows, curves, m) for m in kid_columns(rows, curves)}
@@ -116,6 +116,23 @@ def write_store_report(store: "Store") -> Path:
         environment=read_json(described) if described.is_file() else None,
         title=f"graftbench: {store.root.resolve().name}",
     )
+
+
+def read_reported(store: "Store") -> tuple["pd.DataFrame", "pd.DataFrame"]:
+    """Rows and curves as they are reported: seconds from the store's exclusive measurements where these cover them."""
+    from ...reports.clock import EXCLUSIVE, with_exclusive_clock
+    from ..rows import read_curves, read_rows
+    from ..throughput.stored import FOLDER, stored_speeds
+
+    measured = store.root / FOLDER
+    rows, curves = with_exclusive_clock(read_rows(store), read_curves(store), stored_speeds(measured))
+    if measured.is_dir() and len(rows) and not (rows["clock"] == EXCLUSIVE).any():
+        log.warning(
+            "%s does not cover the cells (every strategy, their width, batch, precision, compilation, threads, torch "
+            "and machine, idle): reported seconds are the cells' own",
+            measured,
+        )
+    return rows, curves
 
 
 def pictures(store: "Store", rows: "pd.DataFrame") -> dict[str, dict[str, Path]]:

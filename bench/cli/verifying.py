@@ -8,6 +8,8 @@ import typer
 from . import app
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ..store import Store
     from ..verification import Check
 
@@ -51,7 +53,7 @@ def verify(
 def _bundle_checks(folder: Path) -> "list[Check]":
     from ...reports.bundle import check_bundle, read_bundle
     from ..errors import UserError
-    from ..verification import Check, verify_headlines
+    from ..verification import Check
 
     hashes = Check("files against the manifest", 1)
     try:
@@ -66,18 +68,42 @@ def _bundle_checks(folder: Path) -> "list[Check]":
 def _store_checks(folder: Path, rerun: int, plugins: tuple[Path, ...]) -> "list[Check]":
     from ..rerun import verify_by_rerunning
     from ..store import Store
-    from ..verification import verify_cells, verify_tables
+    from ..verification import verify_cells
 
     store = Store(folder)
     checks = verify_cells(store)
     if any(check.problems for check in checks[:2]):
         checks[1].notes.append("tables are not looked at before these are mended")
         return checks
-    derived, _, _ = verify_tables(store)
-    checks += [*derived, _tables_check(store), _kept_once_check(store)]
+    checks += [*verify_tables(store), _tables_check(store), _kept_once_check(store)]
     if rerun:
         checks.append(verify_by_rerunning(store, rerun, plugins))
     return checks
+
+
+def verify_tables(store: "Store") -> "list[Check]":
+    """The kept tables against the cells, and final numbers against curves."""
+    from ...reports.consistency import frame_problems
+    from ..rows import read_cells, read_curves, read_rows
+    from ..verification import Check
+
+    rows, curves = read_cells(store)
+    kept = frame_problems(read_rows(store, superseded=True), rows, "rows.parquet")
+    points = frame_problems(read_curves(store), curves, "curves.parquet") if len(curves) else []
+    return [
+        Check("rows.parquet against the cells", len(rows), kept),
+        Check("curves.parquet against the cells", len(curves), points),
+        verify_headlines(rows, curves),
+    ]
+
+
+def verify_headlines(rows: "pd.DataFrame", curves: "pd.DataFrame") -> "Check":
+    """Final and best numbers against the curves."""
+    from ...reports.consistency import headline_problems
+    from ..verification import Check
+
+    finished = int((rows["status"] == "ok").sum()) if len(rows) else 0
+    return Check("final and best numbers against the curves", finished, headline_problems(rows, curves))
 
 
 def _kept_once_check(store: "Store") -> "Check":
@@ -103,9 +129,8 @@ def _tables_check(store: "Store") -> "Check":
     from ...reports.consistency import table_problems
     from ...reports.ladder import frozen_ladders
     from ..errors import UserError
-    from ..throughput.stored import read_reported
     from ..verification import Check
-    from .reporting import TARGETS, kid_columns
+    from .reporting import TARGETS, kid_columns, read_reported
 
     check, folder = Check("the report's tables against the rows", 0), store.report / "tables"
     if not folder.is_dir():

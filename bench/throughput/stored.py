@@ -1,31 +1,13 @@
-"""The exclusive measurements that a store holds, and its rows and curves on their clock."""
+"""The exclusive measurements that a store holds."""
 
-import logging
 from pathlib import Path
 
 import pandas as pd
 
-from ...reports.clock import EXCLUSIVE, with_exclusive_clock
-from ..rows import read_curves, read_rows
-from ..store import Store
 from .session import read_results
-
-log = logging.getLogger(__name__)
 
 FOLDER = "throughput"
 """Of a store: ``graftbench throughput --out STORE/throughput`` writes there."""
-
-
-def read_reported(store: Store) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Rows and curves as they are reported: seconds from the store's exclusive measurements where these cover them."""
-    rows, curves = with_exclusive_clock(read_rows(store), read_curves(store), stored_speeds(store.root / FOLDER))
-    if (store.root / FOLDER).is_dir() and len(rows) and not (rows["clock"] == EXCLUSIVE).any():
-        log.warning(
-            "%s does not cover the cells (every strategy, their width, batch, precision, threads, torch and machine, "
-            "idle): reported seconds are the cells' own",
-            store.root / FOLDER,
-        )
-    return rows, curves
 
 
 def stored_speeds(folder: Path) -> pd.DataFrame:

@@ -8,12 +8,13 @@ import fsspec
 import pandas as pd
 import pytest
 from finished import KID, a_cell, fail, finish
+from graftbench.bench.cli.verifying import verify_tables
 from graftbench.bench.errors import UserError
 from graftbench.bench.merging import merge
 from graftbench.bench.remote import list_place, local, push, read_rows_at, write_table_at
 from graftbench.bench.rows import read_rows
 from graftbench.bench.store import Store
-from graftbench.bench.verification import verify_cells, verify_tables
+from graftbench.bench.verification import verify_cells
 
 URL = "s3://bench/stores/one"
 
@@ -63,7 +64,7 @@ def test_a_pushed_store_is_read_by_its_rows_and_merged_from_its_url(bucket, stor
         merge([Store(copy)], tmp_path / "c")
     merged = Store(tmp_path / "c")
     assert list(read_rows(merged).sort_values("seed").status) == ["ok", "failed"]
-    checks = verify_cells(merged) + verify_tables(merged)[0]
+    checks = verify_cells(merged) + verify_tables(merged)
     assert [check.problems for check in checks if check.problems] == []
 
 

@@ -9,12 +9,13 @@ import filelock
 import pytest
 import torch
 from graftbench.bench.cli import app
+from graftbench.bench.cli.reporting import read_reported
 from graftbench.bench.errors import UserError
 from graftbench.bench.files import write_json
 from graftbench.bench.rows import read_rows
 from graftbench.bench.store import Store
 from graftbench.bench.throughput import session
-from graftbench.bench.throughput.stored import FOLDER, read_reported
+from graftbench.bench.throughput.stored import FOLDER
 from graftbench.bench.throughput.workload import OperationCount, Workload, counted, peak_memory
 from graftbench.bench.train import Training
 from torch import nn

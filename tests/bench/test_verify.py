@@ -7,10 +7,11 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 from finished import KID, a_cell, fail, finish
+from graftbench.bench.cli.verifying import verify_tables
 from graftbench.bench.rerun import why_not
 from graftbench.bench.rows import read_curves, read_rows
 from graftbench.bench.store import Store
-from graftbench.bench.verification import verify_cells, verify_tables
+from graftbench.bench.verification import verify_cells
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def store(tmp_path) -> Store:
 
 
 def problems(store: Store) -> list[str]:
-    checks = verify_cells(store) + verify_tables(store)[0]
+    checks = verify_cells(store) + verify_tables(store)
     return [f"{check.name}: {problem}" for check in checks for problem in check.problems]
 
 
