@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 ROOT = "graftbench"
 ENGINE = "graftbench.bench.experiment"
+BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
+"""Where a statement holds others."""
 
 
 def source_digest(cell: "Cell") -> str:
@@ -105,10 +107,15 @@ def _folder_of(subpackage: str) -> Path | None:
     return Path(next(iter(spec.submodule_search_locations))) if spec and spec.submodule_search_locations else None
 
 
-def _imports(path: Path, package: str) -> list[str]:
+@functools.cache
+def _imports(path: Path, package: str) -> tuple[str, ...]:
     """Absolute names that a file may import: of ``from a import b`` both ``a`` and ``a.b``."""
-    names = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    names: list[str] = []
+    pending: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
+    while pending:
+        node = pending.pop()
+        for block in BLOCKS:  # statements alone: expressions are most of a tree and import nothing
+            pending += getattr(node, block, ())
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -118,4 +125,4 @@ def _imports(path: Path, package: str) -> list[str]:
                 parents = parents[: len(parents) - node.level + 1]
                 base = ".".join([*parents, base] if base else parents)
             names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
-    return names
+    return tuple(names)

@@ -99,7 +99,7 @@ def _notes_on_references(matrix: Matrix) -> list[str]:
 def _check_sizes(matrix: Matrix, target: Target) -> None:
     """Refuse a target that has fewer images than the matrix draws or measures, with what would do instead."""
     from ..datasets import SPLITS, open_domain, under_protocol
-    from .metrics.evaluator import SMALLEST_SET
+    from .metrics.prdc import SMALLEST_SET
 
     domain = open_domain(target.domain)
     protocol = matrix.evaluation.protocol

@@ -96,7 +96,7 @@ def check_domain(name: str) -> bool:
     from ...datasets import open_domain, reportable
     from ...datasets.collection import displayed
     from ...datasets.image_set import ImageSet
-    from ..metrics.evaluator import SMALLEST_SET
+    from ..metrics.prdc import SMALLEST_SET
 
     domain = open_domain(name)
     strict = isinstance(domain, ImageSet) and domain.on_bad == "error"

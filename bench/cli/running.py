@@ -75,7 +75,6 @@ def run(
     from ..matrix_file import dump_matrix
     from ..planning import plan_matrix
     from ..plugins import load_plugins
-    from ..rows import make_count, read_curves, read_rows
     from ..store import Store
 
     if processes > 1 and device.startswith("cuda:"):
@@ -103,7 +102,11 @@ def run(
         plan = _tune(how, opened, asked, plan)
     for cell in plan.cells:
         opened.add(cell)
-    again, superseded = make_count(opened, [cell.key for cell in plan.cells])
+    again, superseded = 0, 0
+    if len(opened.cell_keys()) > len(plan.cells):
+        from ..rows import make_count
+
+        again, superseded = make_count(opened, [cell.key for cell in plan.cells])
     if not strategy:
         write_atomically(opened.root / "matrix.yaml", dump_matrix(asked))
     pending = [cell for cell in plan.cells if _is_pending(opened, cell, retry)]
@@ -123,6 +126,8 @@ def run(
 
         write_store_report(opened)
     if pending:
+        from ..rows import read_curves, read_rows
+
         read_rows(opened)  # keeps the tables, so that reading a large store stays quick
         read_curves(opened)
     ended = Counter(opened.status(cell.key) for cell in plan.cells)

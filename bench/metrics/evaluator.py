@@ -20,7 +20,6 @@ from .fitted import Fitted
 from .lpips import Lpips
 from .memorisation import authenticity, nearest_shot_ratio
 
-SMALLEST_SET = prdc.DENSITY_NEIGHBOURS + 1
 FLOOR_DRAWS = 4
 FLOOR_VERSION = 1
 """Raise it when FID, KID or the draw change their numbers: kept floors are then computed again."""
@@ -54,8 +53,8 @@ class Evaluator:
         self.fakes = fakes
         for what, count in (("the reference split", len(reference)), ("the validation split", len(validation)),
                             ("the set of fakes", fakes)):  # fmt: skip
-            if count < SMALLEST_SET:
-                raise UserError(f"{what} has {count} images; measuring needs at least {SMALLEST_SET}")
+            if count < prdc.SMALLEST_SET:
+                raise UserError(f"{what} has {count} images; measuring needs at least {prdc.SMALLEST_SET}")
         self.reference = Fitted(self._cached_features("reference", reference))
         self.disjoint = _hash(validation) != _hash(reference)
         self.validation = Fitted(self._cached_features("validation", validation)) if self.disjoint else self.reference

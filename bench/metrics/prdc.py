@@ -13,6 +13,8 @@ from .checks import check_features, check_set, check_value
 
 PRECISION_NEIGHBOURS = 3
 DENSITY_NEIGHBOURS = 5
+SMALLEST_SET = DENSITY_NEIGHBOURS + 1
+"""Of images that can be measured: no other metric needs as many."""
 BOTH = PRECISION_NEIGHBOURS, DENSITY_NEIGHBOURS
 FAR = 10.0
 """Sets whose mean lies further from zero than so many times their spread are moved there: distances through products,
