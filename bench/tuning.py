@@ -35,8 +35,7 @@ RECORD = "tuning.json"
 
 @dataclass(frozen=True)
 class Choice:
-    """What a search gave: the drawn hyper-parameters and their trial, and the seconds that those which ended well
-    trained."""
+    """What a search gave: the drawn hyper-parameters, their trial, and the seconds of the trials that ended well."""
 
     params: dict[str, Any]
     trial: int

@@ -165,7 +165,9 @@
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: ink, size: 13 },
       margin: { l: 60, r: 16, t: 16, b: 64 }, hovermode: "x unified", showlegend: false,
       hoverlabel: { bgcolor: style.getPropertyValue("--card").trim(), font: { color: ink } },
-      xaxis: { ...axis, title: { text: x === "kimg" ? "training (kimg)" : "training time (s, evaluation excluded)" } },
+      xaxis: {
+        ...axis, title: { text: x === "kimg" ? "training (kimg)" : "training time (s, evaluation excluded)", standoff: 8 },
+      },
       yaxis: {
         ...axis, title: { text: safe(chart.metric) }, type: scale,
         ...(heights.length ? { range: [lowest - room, highest + room] } : {}),
