@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-ALL_DIVERGE = """
+ALL_DIVERGE = r"""
+import os
 import torch
 from graftbench.bench import parallel
 from graftbench.bench.errors import Diverged
@@ -23,7 +24,7 @@ training.strategy.step = lambda real: {name: loss * spoil for name, loss in step
 try:
     training.advance(2)
 except Diverged as error:
-    print("diverged", parallel.rank(), flush=True)
+    os.write(1, f"diverged {parallel.rank()}\n".encode())  # in one piece, for both write to it
 parallel.leave()
 """
 FOLLOWER_FAILS = """
