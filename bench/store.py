@@ -6,6 +6,10 @@
                       hashes.json (SHA-256 of the files of a cell that ended ok)
         conflicts/<key>/<outcome>/         other outcomes of a cell, from merged stores; shown, never ranked
         references/   grids of real images
+        targets.json  the convergence targets that `finetune` set, frozen
+        tuning/       a store of its own for the trials of a search
+        merged/       what stores that were merged in had of files that are here once
+        slurm/        scripts and logs of Slurm tasks, and the package that they run
         rows.parquet  curves.parquet       derived, rebuilt by whoever reads
         throughput/   results of `graftbench throughput`, from which reported seconds are taken where they cover all
         report/
