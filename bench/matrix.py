@@ -146,7 +146,7 @@ class Matrix(Section):
     evaluation: Evaluation = Field(default_factory=lambda: Evaluation.model_validate({}))
     precision: Literal["float32", "tf32", "bfloat16"] = "float32"
     compile: bool = False
-    """Run a GAN's networks through ``torch.compile`` (steps with a gradient penalty excepted, which it cannot do)."""
+    """Run what is trained through ``torch.compile`` (steps with a gradient penalty excepted, which it cannot do)."""
     timeout_minutes: float = Field(240, gt=0, le=MOST_MINUTES)
     """A cell that takes longer is stopped and recorded as ``timeout``."""
     seconds_per_kimg: float | None = Field(None, gt=0)

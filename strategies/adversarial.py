@@ -97,9 +97,7 @@ class AdversarialStrategy(Strategy):
         self.discriminator_optimiser = self._adam(self.discriminator_parameters(), optimisation.discriminator_lr)
         self.path_length_mean = torch.zeros((), device=setup.device)
         self.steps_done = 0
-        if setup.compile is not None:
-            self.generator.compile(backend=setup.compile)
-            self.discriminator.compile(backend=setup.compile)
+        setup.compile_networks(self.generator, self.discriminator)
 
     def _adam(self, parameters: Iterable[nn.Parameter], lr: float) -> torch.optim.Adam:
         return torch.optim.Adam(list(parameters), lr=lr, betas=self.setup.optimisation.betas, fused=True)

@@ -46,13 +46,19 @@ class Setup:
     autocast: Callable[[], Any] = dataclasses.field(default=lambda: torch.autocast("cpu", enabled=False))
     """Context manager for the forward passes (bf16 where the matrix asks for it)."""
     compile: str | None = None
-    """Backend of ``torch.compile`` for the networks, if they are to be compiled."""
+    """Backend of ``torch.compile`` for the networks, if they are to be compiled (see ``compile_networks``)."""
 
     @property
     def source(self) -> "Source":
         if self.load_source is None:
             raise ValueError("this strategy declares source_kind = None, so it was given no source")
         return self.load_source()
+
+    def compile_networks(self, *networks: nn.Module) -> None:
+        """Let calls of ``networks`` run through ``torch.compile`` from now on, where the matrix asks for it."""
+        if self.compile is not None:
+            for network in networks:
+                network.compile(backend=self.compile)
 
 
 def tunable(

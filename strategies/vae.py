@@ -47,6 +47,7 @@ class VAE(Strategy):
         self.average = MovingAverage(self.generator, setup.optimisation.ema_half_life_kimg)
         parameters = [*self.generator.parameters(), *self.encoder.parameters()]
         self.optimiser = torch.optim.Adam(parameters, lr=self.learning_rate, fused=True)
+        setup.compile_networks(self.generator, self.encoder)
 
     def step(self, real: Tensor) -> dict[str, Tensor]:
         images = self.augmentation(real, self.rng)
