@@ -13,31 +13,37 @@ from ..settings import slug
 from ..significance import RankTest, rank_test
 from ..style import Look
 from .axes import metric_title
-from .figure import Absent, Plot, arrange, left_margin, legend, panels, plain
+from .figure import MOST_BANDS, Absent, Plot, arrange, left_margin, legend, panels, plain
 
-THRESHOLDS = 81
+LEAST_SCORE = -1.0
+"""Where a performance profile starts at the latest: as far below the unadapted source as the floor is above it."""
 
 
 def profile(scores: Scores, looks: dict[str, Look], suffix: str = "") -> Plot | Absent:
-    """Share of runs above each normalised score, per strategy."""
+    """Share of runs above each normalised score, per strategy: a step at each of its runs."""
     name, title = _named("performance-profile", scores, suffix), "Performance profile"
     asked, scores = scores, scored_blocks(scores)
     values, scale = normalised(scores)
     if values is None:
         return Absent(name, f"{title} ({metric_title(scores.metric, False)})", scale)
     runs = values[:, scores.expected]
-    lowest = max(float(runs.min()), -1.0)
-    thresholds = np.linspace(lowest - 0.02, max(float(runs.max()), lowest + 0.1) + 0.02, THRESHOLDS)
+    lowest = max(float(runs.min()), LEAST_SCORE)
+    ends = lowest - 0.02, max(float(runs.max()), lowest + 0.1) + 0.02
+    left_out = int((runs < ends[0]).sum())
+    beyond = f"{counted(left_out, 'run')} scored lower than is shown. " if left_out else ""
+    banded = len(scores.strategies) <= MOST_BANDS
+    bands = "; bands are pointwise 95 % Clopper-Pearson" if banded else ""
     figure, (axes,) = panels(1, width=4.4, height=2.8)
     parts = []
     for label, each in zip(scores.strategies, values, strict=True):
+        thresholds = np.unique([*ends, *each[scores.expected].clip(*ends)])
         share, low, high = performance_profile(each, scores.expected, thresholds)
         parts.append(pd.DataFrame({"label": label, "threshold": thresholds, "share": share, "low": low, "high": high}))
         style = looks[label]
-        axes.plot(thresholds, share, markevery=THRESHOLDS // 6, **style.line_style())
-        if len(scores.strategies) <= 8:
-            axes.fill_between(thresholds, low, high, color=style.colour, alpha=0.08, linewidth=0)
-    axes.set(xlim=(thresholds[0], thresholds[-1]), ylim=(-0.02, 1.02))
+        axes.plot(thresholds, share, drawstyle="steps-post", markevery=0.16, **style.line_style())
+        if banded:
+            axes.fill_between(thresholds, low, high, step="post", color=style.colour, alpha=0.08, linewidth=0)
+    axes.set(xlim=ends, ylim=(-0.02, 1.02))
     axes.set_xlabel("normalised score →" if "floor" not in scale else "normalised score (0 = source, 1 = floor) →")
     axes.set_ylabel("share of runs above ↑")
     legend(figure, {label: looks[label] for label in scores.strategies})
@@ -51,7 +57,7 @@ def profile(scores: Scores, looks: dict[str, Look], suffix: str = "") -> Plot | 
         name,
         f"{title} ({metric_title(scores.metric, False)})",
         f"Share of runs (targets and seeds) whose normalised {metric_title(scores.metric, False)} exceeds a threshold; "
-        f"scale: {scale}. Missing cells count as the worst of their target; bands are pointwise 95 % Clopper-Pearson. "
+        f"scale: {scale}. {beyond}Missing cells count as the worst of their target{bands}. "
         f"{_stratum(scores, bool(suffix))}; {asked.completeness}.",
         f"Line chart of {len(middle)} strategies; the highest median score is that of {best} ({middle[best]:.2f}).",
         figure,

@@ -56,17 +56,21 @@ def pareto(setting: Setting, metric: str = "kid") -> Plot | Absent:
 
 
 def scatter(setting: Setting, stem: str, horizontal: str, vertical: str, remark: str) -> Plot | Absent:
-    """One metric against another, one panel per target."""
+    """One metric against another, one panel per target. What learned from the judging network is left out: it stands
+    so far off that the others would fall together."""
     name = setting.named(stem)
     x, y = setting.metric(horizontal), setting.metric(vertical)
     title = f"{metric_title(vertical, False)} against {metric_title(horizontal, False)}"
     title = title[0].upper() + title[1:]
     rows = setting.rows[setting.rows["status"] == "ok"]
+    taught = rows["taught_by"] != "" if "taught_by" in rows else pd.Series(False, rows.index)
+    left_out = ", ".join(sorted(rows.loc[taught, "label"].unique()))
+    rows = rows[~taught]
     if not present(rows, [x, y]):
         return Absent(name, title, f"no finished cell has both {x} and {y}")
     data = _pairs(rows, x, y)
     figure, axes = panels(len(setting.targets))
-    looks = setting.looks()
+    looks = {label: each for label, each in setting.looks().items() if label in set(data["label"])}
     for target, each in zip(setting.targets, axes, strict=True):
         _scatter(each, data[data["target"] == target], looks)
         _finish(each, False, False, plain(target))
@@ -80,6 +84,7 @@ def scatter(setting: Setting, stem: str, horizontal: str, vertical: str, remark:
         name,
         title,
         f"{metric_title(y)} against {metric_title(x)}, final iteration: means over seeds with 95 % intervals. {remark} "
+        f"{f'Left out: {left_out}, taught by the network that measures. ' if left_out else ''}"
         f"{setting.title}; {setting.completeness}.",
         f"Scatter plot of {len(looks)} strategies. Farthest to the upper right: {best['label']} on {best['target']}.",
         figure,
