@@ -61,15 +61,15 @@ def drawings(
     yield from (("Images", draw) for draw in _images(apart, pictures))
 
 
-def rankings(rows: pd.DataFrame, metric: str = "kid") -> Iterator[tuple[str, Draw]]:
-    """Kind and drawing function of the figures that rank, one of each kind per stratum (see ``scores``)."""
+def rankings(rows: pd.DataFrame) -> Iterator[tuple[str, Draw]]:
+    """Kind and drawing function of the figures that rank (by KID), one of each kind per stratum (see ``scores``)."""
     if rows.empty:
         return
     found = [
         scores
         for extractor in sorted(rows["extractor"].unique())
-        if f"{metric}@{extractor}" in rows
-        for scores in strata(rows, f"{metric}@{extractor}")
+        if f"kid@{extractor}" in rows
+        for scores in strata(rows, f"kid@{extractor}")
         if scores.strategies
     ]
     looks = {label: look for setting in settings(rows, pd.DataFrame()) for label, look in setting.looks().items()}

@@ -52,9 +52,9 @@ def expected_running_time(times: np.ndarray, horizon: float) -> float:
     return float(np.minimum(times, horizon).sum() / hits) if hits else np.inf
 
 
-def penalised_average(times: np.ndarray, horizon: float, factor: float = 10.0) -> float:
+def penalised_average(times: np.ndarray, horizon: float) -> float:
     """PAR-10: mean time with each miss counted as ten horizons."""
-    return float(np.where(np.isfinite(times), times, factor * horizon).mean())
+    return float(np.where(np.isfinite(times), times, 10 * horizon).mean())
 
 
 def area_under_best(run: Run, ladder: Ladder, horizon: float, metric: str) -> float:

@@ -111,7 +111,7 @@ def share(values: pd.Series) -> str:
 def covered(targets: list[np.ndarray], statistic: Statistic, right: float) -> tuple[float, float]:
     """Share of samples whose interval holds ``right``, and the mean width. Each target is (samples x seeds)."""
     estimate, variance, freedom = studentise(targets, statistic)
-    wider = widening(tuple(each.shape[-1] for each in targets), statistic, CONFIDENCE)
+    wider = widening(tuple(each.shape[-1] for each in targets), statistic)
     half = wider * student(freedom) * np.sqrt(variance)
     return float((np.abs(estimate - right) <= half).mean()), float(2 * half.mean())
 

@@ -41,15 +41,15 @@ class Interval:
         return asdict(self)
 
 
-def iqm(values: np.ndarray, axis: int = -1) -> np.ndarray:
-    """Interquartile mean: the mean without the lowest and highest quarter, each rounded down to whole values."""
-    ordered = np.sort(values, axis=axis)
-    count = values.shape[axis]
+def iqm(values: np.ndarray) -> np.ndarray:
+    """Interquartile mean along the last axis: without the lowest and highest quarter, each rounded down to whole
+    values."""
+    count = values.shape[-1]
     cut = int(TRIM * count)
-    return np.take(ordered, np.arange(cut, count - cut), axis=axis).mean(axis=axis)
+    return np.sort(values, axis=-1)[..., cut : count - cut].mean(axis=-1)
 
 
-def mean_interval(values: Sequence[float] | np.ndarray, confidence: float = CONFIDENCE) -> Interval:
+def mean_interval(values: Sequence[float] | np.ndarray) -> Interval:
     """Of the mean over seeds on one target."""
     values = np.asarray(values, float)
     if not len(values) or not np.isfinite(values).all():
@@ -57,24 +57,22 @@ def mean_interval(values: Sequence[float] | np.ndarray, confidence: float = CONF
     mean = float(values.mean())
     if len(values) < 2:
         return Interval(mean, None, None, 1)
-    half = mean_multiplier(len(values), confidence) * float(values.std(ddof=1))
+    half = mean_multiplier(len(values)) * float(values.std(ddof=1))
     return Interval(mean, mean - half, mean + half, len(values))
 
 
 @lru_cache(maxsize=512)
-def mean_multiplier(seeds: int, confidence: float = CONFIDENCE) -> float:
+def mean_multiplier(seeds: int) -> float:
     """Half-width of `mean_interval` in sample standard deviations."""
-    return float(widening((seeds,), "mean", confidence) * student(seeds - 1, confidence) / np.sqrt(seeds))
+    return float(widening((seeds,), "mean") * student(seeds - 1) / np.sqrt(seeds))
 
 
-def student(freedom: float | np.ndarray, confidence: float = CONFIDENCE) -> np.ndarray:
+def student(freedom: float | np.ndarray) -> np.ndarray:
     """Two-sided quantile of Student's t."""
-    return special.stdtrit(freedom, (1 + confidence) / 2)
+    return special.stdtrit(freedom, (1 + CONFIDENCE) / 2)
 
 
-def stratified_interval(
-    targets: Sequence[np.ndarray], statistic: Statistic = "mean", confidence: float = CONFIDENCE
-) -> Interval:
+def stratified_interval(targets: Sequence[np.ndarray], statistic: Statistic = "mean") -> Interval:
     """Of the mean over targets of the means over seeds, or of the IQM of all scores.
 
     ``targets`` holds the scores of each target's seeds. The targets are taken as given (the statement is about these
@@ -87,10 +85,10 @@ def stratified_interval(
     estimate, variance, freedom = studentise([target[None] for target in targets], statistic)
     if min(sizes) < 2:
         return Interval(float(estimate[0]), None, None, sum(sizes))
-    wider = widening(tuple(sorted(sizes)), statistic, confidence)
+    wider = widening(tuple(sorted(sizes)), statistic)
     if not np.isfinite(wider):
         return Interval(float(estimate[0]), None, None, sum(sizes))
-    half = wider * student(freedom[0], confidence) * np.sqrt(variance[0])
+    half = wider * student(freedom[0]) * np.sqrt(variance[0])
     return Interval(float(estimate[0]), float(estimate[0] - half), float(estimate[0] + half), sum(sizes))
 
 
@@ -134,7 +132,7 @@ SHAPES = (stats.norm(), stats.expon(loc=-1))
 
 
 @lru_cache(maxsize=512)
-def widening(sizes: tuple[int, ...], statistic: Statistic, confidence: float) -> float:
+def widening(sizes: tuple[int, ...], statistic: Statistic) -> float:
     """How much wider than Student's the interval must be for targets with ``sizes`` seeds. At least 1; seeded.
 
     For the IQM, whose error also depends on how far the targets lie apart, the worst of three spacings counts.
@@ -144,26 +142,19 @@ def widening(sizes: tuple[int, ...], statistic: Statistic, confidence: float) ->
         sizes = sizes[:MOST_TARGETS]
     generator = np.random.default_rng(20180706)
     spacings = (0.0, 1.0, 3.0) if statistic == "iqm" and len(sizes) > 1 else (0.0,)
-    return max(
-        1.0, *(factor(sizes, statistic, confidence, shape, gap, generator) for shape in SHAPES for gap in spacings)
-    )
+    return max(1.0, *(factor(sizes, statistic, shape, gap, generator) for shape in SHAPES for gap in spacings))
 
 
 def factor(
-    sizes: tuple[int, ...],
-    statistic: Statistic,
-    confidence: float,
-    shape: Any,
-    gap: float,
-    generator: np.random.Generator,
+    sizes: tuple[int, ...], statistic: Statistic, shape: Any, gap: float, generator: np.random.Generator
 ) -> float:
     """The factor for one shape of scores, with targets up to ``gap`` deviations either side of the middle."""
     targets = draw(sizes, shape, gap, SIMULATIONS, generator)
     estimate, variance, freedom = studentise(targets, statistic)
     error = np.abs(estimate - truth(sizes, statistic, shape, gap))
-    half = np.sqrt(variance) * student(freedom, confidence)
+    half = np.sqrt(variance) * student(freedom)
     ratio = np.divide(error, half, out=np.full_like(error, np.inf), where=half > 0)
-    return float(np.quantile(ratio, confidence, method="higher"))
+    return float(np.quantile(ratio, CONFIDENCE, method="higher"))
 
 
 def draw(
@@ -196,30 +187,10 @@ def truth(sizes: tuple[int, ...], statistic: Statistic, shape: Any, gap: float) 
     return float(np.average(pooled[order][inside], weights=weights[order][inside]))
 
 
-def proportion_interval(successes: float, n: int, confidence: float = CONFIDENCE) -> Interval:
+def proportion_interval(successes: float, n: int) -> Interval:
     """Clopper-Pearson for a share; ``successes`` may hold halves (ties). Never too narrow, also over unequal targets,
     since a sum of unequal Bernoulli variables varies less than the binomial with the same mean (Hoeffding, 1956)."""
-    tail = (1 - confidence) / 2
+    tail = (1 - CONFIDENCE) / 2
     low = float(stats.beta.ppf(tail, successes, n - successes + 1)) if successes > 0 else 0.0
     high = float(stats.beta.ppf(1 - tail, successes + 1, n - successes)) if successes < n else 1.0
     return Interval(successes / n, low, high, n)
-
-
-def percentile_bootstrap(
-    targets: Sequence[np.ndarray],
-    statistic: Statistic = "iqm",
-    confidence: float = CONFIDENCE,
-    resamples: int = 2000,
-    seed: int = 0,
-) -> Interval:
-    """The naive interval, for comparison only: percentiles over resampled seeds, stratified by target. Seeded."""
-    targets = [np.asarray(target, float) for target in targets]
-    generator = np.random.default_rng(seed)
-    drawn = [target[generator.integers(len(target), size=(resamples, len(target)))] for target in targets]
-    whole = [target[None] for target in targets]
-
-    def value(each: list[np.ndarray]) -> np.ndarray:
-        return iqm(np.concatenate(each, -1)) if statistic == "iqm" else np.stack([t.mean(-1) for t in each]).mean(0)
-
-    low, high = np.quantile(value(drawn), [(1 - confidence) / 2, (1 + confidence) / 2])
-    return Interval(float(value(whole)[0]), float(low), float(high), sum(map(len, targets)))

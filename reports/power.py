@@ -102,7 +102,7 @@ def blocks_for_gap(strategies: int, gap: float, alpha: float = ALPHA) -> int | N
     return int(np.floor(needed)) + 1 if needed < MOST else None
 
 
-def seeds_for_difference(differences: list[np.ndarray], confidence: float = CONFIDENCE) -> int | None:
+def seeds_for_difference(differences: list[np.ndarray]) -> int | None:
     """Seeds per target with which the mean paired difference over these targets would leave zero outside.
 
     ``differences`` holds, per target, the paired differences seen so far, positive where the order holds; their mean
@@ -117,6 +117,6 @@ def seeds_for_difference(differences: list[np.ndarray], confidence: float = CONF
     if shift <= 0:
         return None
     seeds = np.arange(2, MOST + 1)
-    half = student(len(usable) * (seeds - 1), confidence) * spread / np.sqrt(seeds)
+    half = student(len(usable) * (seeds - 1)) * spread / np.sqrt(seeds)
     enough = seeds[half < shift]
     return int(enough[0]) if len(enough) else None

@@ -4,7 +4,6 @@ One ``Ranking`` per stratum (see `reports.scores`): rows of another extractor, p
 are another ranking. Blocks are (source, target, shots); seeds are averaged inside a block and never counted as blocks.
 """
 
-import json
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
@@ -87,9 +86,6 @@ class Ranking:
     def to_dict(self) -> dict[str, Any]:
         """Plain values; pairs become ``"a | b"``, and where there is no number there is ``None``, never NaN."""
         return plain(asdict(self) | {"power": self.power.to_dict()})
-
-    def to_json(self) -> str:
-        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
 
 
 def plain(value: Any) -> Any:

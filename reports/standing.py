@@ -3,13 +3,13 @@
 import numpy as np
 from scipy import stats
 
-from .intervals import CONFIDENCE, Interval, student
+from .intervals import Interval, student
 
 FEWEST_BLOCKS = 6
 """With one seed each: being better on all of so many is the fewest that a sign test takes for more than chance."""
 
 
-def mean_rank_interval(ranks: np.ndarray, strategies: int, confidence: float = CONFIDENCE) -> Interval:
+def mean_rank_interval(ranks: np.ndarray, strategies: int) -> Interval:
     """Of one strategy's expected rank on a target like these, from its ranks on the blocks (1 is best).
 
     Student's, with one made-up block one rank away added to the spread: a strategy that was first on three targets of
@@ -20,7 +20,7 @@ def mean_rank_interval(ranks: np.ndarray, strategies: int, confidence: float = C
     if blocks < 2:
         return Interval(mean, None, None, blocks)
     spread = (((ranks - mean) ** 2).sum() + 1) / (blocks - 1)
-    half = float(student(blocks - 1, confidence) * np.sqrt(spread / blocks))
+    half = float(student(blocks - 1) * np.sqrt(spread / blocks))
     return Interval(mean, max(1.0, mean - half), min(float(strategies), mean + half), blocks)
 
 

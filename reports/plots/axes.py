@@ -36,9 +36,9 @@ def scale_for(values: np.ndarray) -> str:
     return "linear"
 
 
-def log_ticks(axis, few: bool = True) -> None:
+def log_ticks(axis) -> None:
     """Plain decimal numbers at 1, 2 and 5 per decade instead of powers of ten."""
-    axis.set_major_locator(LogLocator(base=10, subs=(1.0, 2.0, 5.0) if few else (1.0,)))
+    axis.set_major_locator(LogLocator(base=10, subs=(1.0, 2.0, 5.0)))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_locator(NullLocator())
 

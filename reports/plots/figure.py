@@ -64,9 +64,9 @@ def save(plot: Plot, folder: Path, formats: tuple[str, ...] = ("svg", "pdf", "pn
     return files
 
 
-def panels(count: int, width: float = 2.9, height: float = 2.2, columns: int = 4) -> tuple[Figure, list[Axes]]:
-    """A figure with ``count`` panels of ``width`` x ``height`` inches in rows of at most ``columns``."""
-    columns = min(columns, count) if count != 4 else 2
+def panels(count: int, width: float = 2.9, height: float = 2.2) -> tuple[Figure, list[Axes]]:
+    """A figure with ``count`` panels of ``width`` x ``height`` inches in rows of at most four."""
+    columns = min(4, count) if count != 4 else 2
     rows = -(-count // columns)
     figure = Figure(figsize=(max(width * columns, 3.6), height * rows))
     grid = figure.subplots(rows, columns, squeeze=False)

@@ -66,7 +66,7 @@ def samples(
     )
 
 
-def strip_figure(strips: list[tuple[str, np.ndarray]], gap: int = 1) -> Figure:
+def strip_figure(strips: list[tuple[str, np.ndarray]]) -> Figure:
     """Rows of tiles (n x R x R x 3) with their names on the left; every row is shown at the same size."""
     height, per_tile = len(strips), 0.52
     columns = max(len(images) for _, images in strips)
@@ -75,7 +75,7 @@ def strip_figure(strips: list[tuple[str, np.ndarray]], gap: int = 1) -> Figure:
     grid = figure.subplots(height, 1, squeeze=False, gridspec_kw={"hspace": 0.06})
     figure.subplots_adjust(left=left / figure.get_figwidth(), right=1, top=0.995, bottom=0.005)
     for (label, images), axes in zip(strips, grid.flat, strict=True):
-        axes.imshow(_row(images, columns, gap), interpolation="nearest", aspect="equal")
+        axes.imshow(_row(images, columns), interpolation="nearest", aspect="equal")
         axes.set_anchor("W")
         axes.set_axis_off()
         axes.text(
@@ -85,10 +85,10 @@ def strip_figure(strips: list[tuple[str, np.ndarray]], gap: int = 1) -> Figure:
     return figure
 
 
-def _row(images: np.ndarray, columns: int, gap: int) -> np.ndarray:
-    """Tiles side by side on white, ``gap`` thirty-seconds of a tile apart; a short row is filled with white."""
+def _row(images: np.ndarray, columns: int) -> np.ndarray:
+    """Tiles side by side on white, a thirty-second of a tile apart; a short row is filled with white."""
     size = images.shape[1]
-    space = max(1, gap * size // 32)
+    space = max(1, size // 32)
     row = np.full((size, columns * (size + space) - space, 3), 255, np.uint8)
     for place, image in enumerate(images):
         row[:, place * (size + space) : place * (size + space) + size] = image
