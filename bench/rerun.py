@@ -4,15 +4,17 @@ import hashlib
 import tempfile
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
+from .cell import Cell
 from .devices import choose_device, describe
 from .errors import UserError
 from .executors.job import Job
 from .executors.local import run_local
-from .files import cache_root, write_atomically
+from .files import sha256_of, write_atomically
 from .outcome import differences, read_json, read_outcome
 from .planning import own_images
-from .source import SHIPPED, WEIGHTS
+from .source import WEIGHTS, folders_of
 from .store import Store, read_cell
 from .verification import Check
 
@@ -54,8 +56,8 @@ def why_not(folder: Path) -> str:
     for name in SAME:
         if status.get(name) != here[name]:
             return f"they were made with {name} {status.get(name)!r}, here it is {here[name]!r}"
-    if cell.source_sha256 and _source(status.get("source_folder", "")) is None:
-        return f"the source model {status.get('source_folder')!r} is not here"
+    if cell.source_sha256 and _source(cell, status) is None:
+        return f"the source model {status.get('source_folder')!r} is not here, or has other weights now"
     return ""
 
 
@@ -65,11 +67,10 @@ def rerun_problems(folder: Path, plugins: tuple[Path, ...] = ()) -> list[str]:
     with tempfile.TemporaryDirectory(prefix="graftbench-verify-") as scratch:
         again = Path(scratch) / "cells" / folder.name
         write_atomically(again / "spec.json", (folder / "spec.json").read_bytes())
-        source = _source(status.get("source_folder", ""))
         job = Job(
             again,
             Path(scratch) / "references",
-            source=source,
+            source=_source(read_cell(folder), status),
             plugins=plugins,
             device=str(status.get("device", "cpu")),
             processes=int(status.get("processes", 1)),
@@ -87,6 +88,7 @@ def rerun_problems(folder: Path, plugins: tuple[Path, ...] = ()) -> list[str]:
     return [f"{folder.name}: run again, another value of {problem}" for problem in problems]
 
 
-def _source(name: str) -> Path | None:
-    folders = [root / name for root in (SHIPPED, cache_root() / "sources") if name]
-    return next((folder for folder in folders if (folder / WEIGHTS).is_file()), None)
+def _source(cell: Cell, status: dict[str, Any]) -> Path | None:
+    """The folder of the very weights that the cell started from."""
+    folders = [folder for folder in folders_of(status.get("source_folder", "")) if (folder / WEIGHTS).is_file()]
+    return next((folder for folder in folders if sha256_of(folder / WEIGHTS) == cell.source_sha256), None)

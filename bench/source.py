@@ -97,12 +97,15 @@ def load_exactly(network: nn.Module, state: dict[str, Tensor], role: str) -> Non
         raise UserError(f"the checkpoint does not fit this {role}: {reasons}") from error
 
 
+def folders_of(name: str) -> list[Path]:
+    """The folders of finished artefacts called ``name``, the shipped one first; an absolute path is its own place."""
+    places = (SHIPPED / name, cache_root() / "sources" / name) if name else ()
+    return [folder for folder in dict.fromkeys(places) if (folder / SPEC).is_file()]  # which is written last
+
+
 def find_source(spec: SourceSpec) -> Path | None:
     """The artefact's folder if it is shipped or cached, else None."""
-    for root in (SHIPPED, cache_root() / "sources"):
-        if (root / spec.name / SPEC).is_file():  # which is written last
-            return root / spec.name
-    return None
+    return next(iter(folders_of(spec.name)), None)
 
 
 def holds(folder: Path, spec: SourceSpec) -> bool:

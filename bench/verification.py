@@ -5,10 +5,10 @@ from pathlib import Path
 
 from .cell import Cell
 from .errors import UserError
-from .files import cache_root, sha256_of
+from .files import sha256_of
 from .outcome import read_json, read_lines
 from .rows import checked_numbers
-from .source import SHIPPED, WEIGHTS
+from .source import WEIGHTS, folders_of
 from .store import HASHES, Store, asked_at, read_cell, read_status
 
 ALWAYS_THERE = ("final.json", "curve.jsonl", "samples.png", "generator.safetensors")
@@ -93,8 +93,7 @@ def _hash_problems(folder: Path) -> list[str]:
 
 def _check_source(key: str, cell: Cell, name: str, check: Check) -> None:
     """Does the artefact that the cell started from still hold those weights?"""
-    places = [root / name / WEIGHTS for root in (SHIPPED, cache_root() / "sources") if name]
-    found = [path for path in places if path.is_file()]
+    found = [path for folder in folders_of(name) if (path := folder / WEIGHTS).is_file()]
     if not found:
         note = f"source model {name or 'without a name'} is not here, so its hash cannot be checked"
         if note not in check.notes:

@@ -8,7 +8,7 @@ nominal rate. `reports.coverage` simulates what that gives for other scores.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -36,9 +36,6 @@ class Interval:
     @property
     def half_width(self) -> float | None:
         return None if self.low is None or self.high is None else (self.high - self.low) / 2
-
-    def to_dict(self) -> dict:
-        return asdict(self)
 
 
 def iqm(values: np.ndarray) -> np.ndarray:

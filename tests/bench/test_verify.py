@@ -8,8 +8,11 @@ import pandas as pd
 import pytest
 from finished import KID, a_cell, fail, finish
 from graftbench.bench.cli.verifying import verify_tables
+from graftbench.bench.devices import choose_device, describe
+from graftbench.bench.files import sha256_of
 from graftbench.bench.rerun import why_not
 from graftbench.bench.rows import read_curves, read_rows
+from graftbench.bench.source import WEIGHTS
 from graftbench.bench.store import Store
 from graftbench.bench.verification import verify_cells
 
@@ -154,6 +157,20 @@ def test_a_cell_of_a_gpu_is_run_again_only_if_it_was_deterministic(tmp_path):
     assert "without --deterministic" in why_not(folder)
     change(folder / "status.json", deterministic=True)
     assert "without --deterministic" not in why_not(folder)
+
+
+def test_a_cell_is_run_again_from_the_very_weights_that_it_started_from(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRAFTBENCH_CACHE", str(tmp_path / "cache"))
+    source = tmp_path / "cache" / "sources" / "mine"
+    source.mkdir(parents=True)
+    (source / "spec.json").write_text("{}")
+    (source / WEIGHTS).write_bytes(b"the weights")
+    cell = a_cell(source_sha256=sha256_of(source / WEIGHTS)).with_digest()
+    folder = finish(Store(tmp_path / "store", create=True), cell, kid=0.5)
+    change(folder / "status.json", **describe(choose_device("cpu")), source_folder="mine")
+    assert why_not(folder) == ""
+    (source / WEIGHTS).write_bytes(b"other weights")
+    assert "'mine' is not here, or has other weights now" in why_not(folder)
 
 
 def test_a_damaged_status_and_a_lost_spec_are_found(store):
