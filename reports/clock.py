@@ -13,7 +13,8 @@ COMPARED = ("backbone", "resolution", "width", "batch", "precision", "compile")
 """Rows that share these get one clock: of two, each would tell of another thing than the other."""
 MEASURED_ON = ("hardware", "device", "threads", "torch")
 WORDS = {
-    EXCLUSIVE: "Seconds are kimg times the seconds per kimg that an exclusive measurement found on the same hardware.",
+    EXCLUSIVE: "Seconds are kimg times the seconds per kimg of one exclusive measurement of the strategy on the same "
+    "hardware.",
     OWN: "Seconds are each cell's own training clock; other cells may have run beside it.",
 }
 
@@ -48,6 +49,20 @@ def with_exclusive_clock(
         return rows, curves
     speed = pd.concat(found)
     return _reclocked(rows, curves, speed)
+
+
+def once_per_strategy(rows: pd.DataFrame, column: str) -> pd.DataFrame:
+    """One row for each strategy where ``column`` is in seconds of an exclusive measurement; else ``rows`` as they are.
+
+    Its one number was copied to all cells of the strategy, whatever their target and seed, which are no repetitions of
+    it. Reference lines, whose seconds are their own clock's, are left out.
+    """
+    ran = rows[~rows["reference"].astype(bool)]
+    if "clock" not in rows or set(ran["clock"]) != {EXCLUSIVE}:
+        return rows
+    measured = (ran["status"] == "ok") & ran[column].notna()
+    first = pd.concat([ran[measured], ran[~measured]]).drop_duplicates("label")
+    return first.assign(source="", target="all targets", shots=0, seed=0)
 
 
 def clock_note(rows: pd.DataFrame) -> str:

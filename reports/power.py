@@ -6,7 +6,7 @@ import numpy as np
 from scipy import stats
 
 from .formats import counted
-from .intervals import CONFIDENCE, mean_multiplier, student
+from .intervals import CONFIDENCE, mean_multiplier, stratified_interval, student, widening
 from .significance import ALPHA, critical_difference, friedman_floor, holm_floor, nemenyi_floor
 
 MOST = 1000
@@ -102,21 +102,25 @@ def blocks_for_gap(strategies: int, gap: float, alpha: float = ALPHA) -> int | N
     return int(np.floor(needed)) + 1 if needed < MOST else None
 
 
-def seeds_for_difference(differences: list[np.ndarray]) -> int | None:
-    """Seeds per target with which the mean paired difference over these targets would leave zero outside.
+def more_seeds(differences: list[np.ndarray]) -> int | None:
+    """How many more seeds per target would make the interval of the mean paired difference leave zero outside.
 
-    ``differences`` holds, per target, the paired differences seen so far, positive where the order holds; their mean
-    and spread are taken as true. ``None`` if they cannot say (one seed, no difference or one against the order, which
-    mean ranks may have) or beyond ``MOST``.
+    ``differences`` holds, per target, the paired differences seen so far, positive where the order holds. 0 if their
+    own interval (see ``intervals``) leaves it outside already; else their mean and spread are taken as true, so that
+    so many seeds do about every other time. ``None`` if they cannot say (one seed, no difference or one against the
+    order, which mean ranks may have) or beyond ``MOST``.
     """
-    usable = [target for target in differences if len(target) > 1]
-    if len(usable) < len(differences) or not usable:
+    if not differences or min(map(len, differences)) < 2:
         return None
-    shift = float(np.mean([target.mean() for target in usable]))
-    spread = float(np.sqrt(np.sum([target.var(ddof=1) for target in usable]))) / len(usable)
-    if shift <= 0:
+    now = stratified_interval(differences)
+    if now.low is not None and now.low > 0:
+        return 0
+    if now.estimate <= 0:
         return None
-    seeds = np.arange(2, MOST + 1)
-    half = student(len(usable) * (seeds - 1)) * spread / np.sqrt(seeds)
-    enough = seeds[half < shift]
-    return int(enough[0]) if len(enough) else None
+    parts = np.array([target.var(ddof=1) for target in differences]) / len(differences) ** 2
+    wider = widening(tuple(sorted(map(len, differences))), "mean")  # of more seeds it is less: rather too many
+    here = min(map(len, differences))
+    seeds = np.arange(here + 1, MOST + 1)
+    freedom = parts.sum() ** 2 / (parts**2).sum() * (seeds - 1)
+    enough = seeds[wider * student(freedom) * np.sqrt(parts.sum() / seeds) < now.estimate]
+    return int(enough[0]) - here if len(enough) else None

@@ -16,7 +16,7 @@ from .aggregates import block_means, complete_blocks, improvements, imputed, iqm
 from .columns import measured, rankable
 from .formats import counted
 from .intervals import Interval
-from .power import Power, blocks_for_gap, plan_power, seeds_for_difference
+from .power import Power, blocks_for_gap, more_seeds, plan_power
 from .scores import Scores, scored_blocks, strata
 from .significance import ALPHA, Pair, RankTest, Verdict, rank_blocks, rank_test
 from .standing import mean_rank_interval, probability_first
@@ -122,7 +122,7 @@ def rank_scores(scores: Scores, alpha: float = ALPHA) -> Ranking:
     worst = rank_test(means.T, scores.strategies, WORST, alpha)
     complete = rank_test(means.T[whole], scores.strategies, COMPLETE, alpha)
     ranks = rank_blocks(means.T)
-    first = probability_first(np.where(np.isinf(means)[:, :, None], np.inf, imputed(scores)), scores.expected)
+    first = probability_first(np.where(np.isinf(means)[:, :, None], np.inf, imputed(scores)), scores.shared)
     scaled, scale = normalised(scores)
     standings = tuple(
         sorted(
@@ -134,7 +134,7 @@ def rank_scores(scores: Scores, alpha: float = ALPHA) -> Ranking:
                     probability_first=None if np.isnan(first[index]) else float(first[index]),
                     iqm=None
                     if scaled is None or np.isnan(scores.values[index]).all()
-                    else iqm_interval(scaled[index], scores.expected),
+                    else iqm_interval(scaled[index], scores.expected[index]),
                     missing=int(asked.missing[index].sum()),
                 )
                 for index, name in enumerate(scores.strategies)
@@ -160,7 +160,7 @@ def rank_scores(scores: Scores, alpha: float = ALPHA) -> Ranking:
         improvements=better,
         worst=worst,
         complete=complete,
-        power=plan_power(len(scores.strategies), len(scores.blocks), len(scores.seeds), alpha),
+        power=plan_power(len(scores.strategies), len(scores.blocks), fewest_seeds(scores), alpha),
         references={name: average(values) for name, values in scores.references.items()},
         notes=tuple(notes(asked, scores, worst, complete)),
     )
@@ -195,11 +195,14 @@ def neighbours(
     gap = test.mean_ranks[second] - test.mean_ranks[first]
     needed = blocks_for_gap(len(scores.strategies), gap, alpha)
     more_blocks = 0 if verdict == "separated" else None if needed is None else max(1, needed - test.blocks)
-    here = len(scores.seeds)
-    enough = seeds_for_difference(paired_differences(scores, first, second))
     return Neighbours(
-        first, second, verdict, improvement, more_blocks, None if enough is None else max(0, enough - here)
+        first, second, verdict, improvement, more_blocks, more_seeds(paired_differences(scores, first, second))
     )
+
+
+def fewest_seeds(scores: Scores) -> int:
+    """Of any strategy: as many as an interval has at least."""
+    return int(scores.expected.any(axis=1).sum(axis=1).min())
 
 
 def paired_differences(scores: Scores, first: str, second: str) -> list[np.ndarray]:
@@ -221,7 +224,7 @@ def notes(asked: Scores, scores: Scores, worst: RankTest, complete: RankTest) ->
     lines += [
         f"Ranked by {scores.metric} ({scores.column.direction}) among rows with {stratum}; others are ranked apart.",
         f"A block is one (source, target, shots): {len(scores.blocks)}; seeds are averaged inside it.",
-        *([scores.taught] if scores.taught else []),
+        *(sentence for sentence in (scores.unequal_seeds, scores.taught) if sentence),
     ]
     empty = [asked.block_name(place) for place, block in enumerate(asked.blocks) if block not in scores.blocks]
     if empty:

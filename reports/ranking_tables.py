@@ -84,7 +84,8 @@ def neighbours_table(ranking: Ranking) -> Table:
             " order would have separated the pair. Untestable: not even that would.",
             "P(improvement): on the same target with the same seed, with its 95 % interval (ties count half).",
             "More blocks: at the same difference of mean ranks. More seeds: for the mean difference on these very"
-            " targets, which is a narrower claim than the ranking's; no number where it goes against the mean ranks.",
+            " targets, which is a narrower claim than the ranking's; no number where it goes against the mean ranks."
+            " Both take what was seen as true, and then suffice about every other time.",
         ),
     )
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ..bench.errors import UserError
-from .clock import clock_note, with_machine
+from .clock import clock_note, once_per_strategy, with_machine
 from .columns import Column, column, split, step
 
 STRATUM = ("backbone", "resolution", "width", "kimg", "batch", "precision", "protocol")
@@ -35,9 +35,10 @@ NOT_YET = "not run yet"
 class Scores:
     """One metric in one stratum.
 
-    ``values[i, b, s]`` is the score of ``strategies[i]`` on ``blocks[b]`` with ``seeds[s]``, NaN where ``missing``;
-    ``expected[b, s]`` says whether any strategy of the stratum was run on that block with that seed: only there
-    can a cell be missing. ``references`` has the same shape of values for the reference lines, which are never ranked.
+    ``values[i, b, s]`` is the score of ``strategies[i]`` on ``blocks[b]`` with ``seeds[s]``, NaN where there is none.
+    ``expected`` has the same shape: whether any strategy was run on that block with that seed, and this one with that
+    seed anywhere. Only there can a cell be missing; seeds that a strategy was never asked for are no failures of it.
+    ``references`` holds values of (blocks x seeds) for the reference lines, which are never ranked.
     """
 
     metric: str
@@ -66,12 +67,32 @@ class Scores:
     @property
     def missing(self) -> np.ndarray:
         """Boolean, like ``values``: expected, but failed, not measured or never run."""
-        return self.expected[None] & np.isnan(self.values)
+        return self.expected & np.isnan(self.values)
+
+    @property
+    def shared(self) -> np.ndarray:
+        """Boolean (blocks x seeds): where every strategy is expected."""
+        return np.asarray(self.expected.all(axis=0))
+
+    @property
+    def unequal_seeds(self) -> str:
+        """A sentence where some strategies were run with other seeds than others; empty where all have the same."""
+        if (self.expected == self.expected[:1]).all():
+            return ""
+        by_count: dict[str, list[str]] = {}
+        for label, expected in zip(self.strategies, self.expected, strict=True):
+            own = [seed for seed, there in zip(self.seeds, expected.any(axis=0), strict=True) if there]
+            by_count.setdefault(", ".join(map(str, own)), []).append(label)
+        seeds = "; ".join(f"{', '.join(labels)}: {own}" for own, labels in by_count.items())
+        return (
+            f"Not all strategies were run with the same seeds ({seeds}): a mean is over a strategy's own, and two "
+            "strategies are compared with each other on the seeds of both."
+        )
 
     @property
     def completeness(self) -> str:
         """In words, as every table prints it."""
-        total = int(self.expected.sum()) * len(self.strategies)
+        total = int(self.expected.sum())
         lost = int(self.missing.sum())
         kinds = Counter(why for (_, block, _), why in self.reasons.items() if block in self.blocks)
         why = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
@@ -83,11 +104,11 @@ class Scores:
         waiting = [label for (label, block, _), why in self.reasons.items() if why == NOT_YET and block in self.blocks]
         if not waiting:
             return ""
-        share = int(self.expected.sum())
-        none = [label for label, count in sorted(Counter(waiting).items()) if count == share]
+        asked = dict(zip(self.strategies, self.expected.sum(axis=(1, 2)), strict=True))
+        none = [label for label, count in sorted(Counter(waiting).items()) if count == asked[label]]
         never = f"; of {', '.join(none)} none has" if none else ""
         return (
-            f"Preliminary: {len(waiting)} of {share * len(self.strategies)} cells have not been run yet{never}. They "
+            f"Preliminary: {len(waiting)} of {int(self.expected.sum())} cells have not been run yet{never}. They "
             "count like failed ones, as the worst score of their block, so that a place far down may only mean that."
         )
 
@@ -109,7 +130,7 @@ def scored_blocks(scores: Scores) -> Scores:
         scores,
         blocks=tuple(block for block, there in zip(scores.blocks, some, strict=True) if there),
         values=scores.values[:, some],
-        expected=scores.expected[some],
+        expected=scores.expected[:, some],
         references={name: values[some] for name, values in scores.references.items()},
         floor=scores.floor[some],
     )
@@ -194,6 +215,9 @@ def relevant(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 def scores(rows: pd.DataFrame, metric: str, stratum: dict[str, object]) -> Scores:
     """Put the rows of one stratum into arrays. Raises ``UserError`` where two rows claim the same place."""
+    timed = column(metric).unit in ("s", "s/kimg") and metric != "tuning_seconds"
+    if timed:
+        rows = once_per_strategy(rows, metric)
     rows = rows.assign(block=pd.Series(list(zip(*(rows[name] for name in BLOCK), strict=True)), rows.index, object))
     refuse_duplicates(rows, stratum)
     ranked = rows[~rows["reference"].astype(bool)]
@@ -202,16 +226,18 @@ def scores(rows: pd.DataFrame, metric: str, stratum: dict[str, object]) -> Score
     blocks = tuple(sorted(ranked["block"].unique()))
     seeds = tuple(sorted(int(seed) for seed in ranked["seed"].unique()))
     place = {block: index for index, block in enumerate(blocks)}, {seed: index for index, seed in enumerate(seeds)}
-    expected = np.zeros((len(blocks), len(seeds)), bool)
+    held = np.zeros((len(blocks), len(seeds)), bool)
     for block, seed in zip(ranked["block"], ranked["seed"], strict=True):
-        expected[place[0][block], place[1][int(seed)]] = True
-    values, reasons = {}, {}
+        held[place[0][block], place[1][int(seed)]] = True
+    values, expected, reasons = {}, {}, {}
     by_label = {str(label): group for label, group in ranked.groupby("label")}
     for label in strategies:
-        values[label], found = array(by_label[label], metric, place, expected)
+        asked = held & np.isin(seeds, by_label[label]["seed"].astype(int))
+        expected[label] = np.where(asked.any(axis=1, keepdims=True), asked, held)
+        values[label], found = array(by_label[label], metric, place, expected[label])
         reasons |= {(label, blocks[b], seeds[s]): reason for (b, s), reason in found.items()}
     references = {
-        str(label): array(lines[lines["label"] == label], metric, place, expected)[0]
+        str(label): array(lines[lines["label"] == label], metric, place, held)[0]
         for label in sorted(lines["label"].unique())
     }
     floor_column = "floor_" + metric
@@ -223,13 +249,13 @@ def scores(rows: pd.DataFrame, metric: str, stratum: dict[str, object]) -> Score
         blocks=blocks,
         seeds=seeds,
         values=np.stack([values[label] for label in strategies]) if strategies else np.zeros((0, 0, 0)),
-        expected=expected,
+        expected=np.stack([expected[label] for label in strategies]) if strategies else np.zeros((0, 0, 0), bool),
         reasons=reasons,
         references=references,
         sizes=sample_sizes(rows, metric),
         step=step(metric, rows),
         taught=taught_by_the_judge(lines) if split(metric)[1] else "",
-        clock=clock_note(rows) if column(metric).unit in ("s", "s/kimg") and metric != "tuning_seconds" else "",
+        clock=clock_note(rows) if timed else "",
         floor=np.array([floors.get(block, np.nan) for block in blocks], dtype=float),
     )
 

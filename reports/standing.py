@@ -27,22 +27,26 @@ def mean_rank_interval(ranks: np.ndarray, strategies: int) -> Interval:
 def probability_first(losses: np.ndarray, expected: np.ndarray, resamples: int = 2000, seed: int = 0) -> np.ndarray:
     """Share of resampled experiments in which each strategy has the lowest mean rank (shared places split it).
 
-    Losses are (strategies x blocks x seeds). Blocks are resampled, and inside each its seeds, the same for all
-    strategies since runs are paired. Seeded. NaN where there is too little to resample: one seed in each of a few
-    blocks, of which a strategy that was first would be certain to be first again.
+    Losses are (strategies x blocks x seeds), all there where ``expected`` (blocks x seeds). Blocks are resampled, and
+    inside each its seeds, the same for all strategies since runs are paired. One made-up block with the strategies in
+    a random order stands among them, as in ``mean_rank_interval``: a strategy that was first on a few blocks would
+    else be certain to be first again. Seeded. NaN where there is too little to resample: one seed in each of a few
+    blocks, or a block where no seed is expected.
     """
     generator = np.random.default_rng(seed)
     strategies, blocks, _ = losses.shape
-    if expected.sum(1).max() == 1 and blocks < FEWEST_BLOCKS:
+    seeds = expected.sum(1)
+    if seeds.min() == 0 or (seeds.max() == 1 and blocks < FEWEST_BLOCKS):
         return np.full(strategies, np.nan)
     ranks = []
     for block in range(blocks):
         present = losses[:, block, expected[block]]
         drawn = generator.integers(present.shape[1], size=(resamples, present.shape[1]))
         ranks.append(stats.rankdata(present[:, drawn].mean(-1).T, axis=1))
+    ranks.append(generator.permuted(np.tile(np.arange(1.0, strategies + 1), (resamples, 1)), axis=1))
     table = np.stack(ranks)
-    chosen = generator.integers(blocks, size=(resamples, blocks))
-    version = generator.integers(resamples, size=(resamples, blocks))
+    chosen = generator.integers(blocks + 1, size=(resamples, blocks + 1))
+    version = generator.integers(resamples, size=(resamples, blocks + 1))
     means = table[chosen, version].mean(1)
     first = np.isclose(means, means.min(1, keepdims=True))
     return (first / first.sum(1, keepdims=True)).mean(0).reshape(strategies)

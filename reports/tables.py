@@ -89,7 +89,10 @@ def strategy_table(scores: Scores, alpha: float = ALPHA) -> Table:
     references = [
         (
             name,
-            *(reference_cell(values[block], scores.expected[block]) for block in range(len(scores.blocks))),
+            *(
+                reference_cell(values[block], np.asarray(scores.expected[:, block].any(axis=0)))
+                for block in range(len(scores.blocks))
+            ),
             *([None] if ranked else []),
         )
         for name, values in scores.references.items()
@@ -110,7 +113,7 @@ def strategy_table(scores: Scores, alpha: float = ALPHA) -> Table:
 
 
 def cell(scores: Scores, strategy: int, block: int, mark: Mark) -> Measured:
-    values = scores.values[strategy, block, scores.expected[block]]
+    values = scores.values[strategy, block, scores.expected[strategy, block]]
     there = values[~np.isnan(values)]
     if len(there):
         return Measured(mean_interval(there), len(values), mark)
@@ -135,22 +138,23 @@ def block_marks(scores: Scores, block: int, alpha: float) -> list[Mark]:
     marks: list[Mark] = [""] * len(scores.strategies)
     if scores.column.better == "none":
         return marks
-    losses = scores.losses[:, block, scores.expected[block]]
-    complete = [index for index in range(len(marks)) if not np.isnan(losses[index]).any()]
+    losses = scores.losses[:, block]
+    complete = [index for index in range(len(marks)) if not scores.missing[index, block].any()]
     if not complete:
         return marks
-    best = min(complete, key=lambda index: (losses[index].mean(), scores.strategies[index]))
-    equal = [index for index in complete if np.array_equal(losses[index], losses[best])]
-    for index in equal:
-        marks[index] = "best"
-    others = [index for index in complete if index not in equal]
-    if losses.shape[1] < 2:
-        for index in others:
+    best = min(complete, key=lambda index: (np.nanmean(losses[index]), scores.strategies[index]))
+    testable = []
+    for index in complete:
+        behind = losses[index] - losses[best]
+        behind = behind[~np.isnan(behind)]
+        if np.array_equal(losses[index], losses[best], equal_nan=True):
+            marks[index] = "best"
+        elif len(behind) < 2:
             marks[index] = "untestable"
-    elif others:
-        p = [paired_p(losses[index] - losses[best], scores.step) for index in others]
-        for index, adjusted in zip(others, holm_adjust(p), strict=True):
-            marks[index] = "worse" if adjusted < alpha else "tied"
+        else:
+            testable.append((index, 1.0 if behind.mean() <= 0 else paired_p(behind, scores.step)))
+    for (index, _), adjusted in zip(testable, holm_adjust([p for _, p in testable]), strict=True):
+        marks[index] = "worse" if adjusted < alpha else "tied"
     return marks
 
 
@@ -180,16 +184,20 @@ def table_notes(scores: Scores, column: Column, marks: np.ndarray, alpha: float)
     if scores.taught:
         yield scores.taught
     yield f"Completeness: {scores.completeness}."
-    if scores.expected.sum(1).max(initial=0) < 2:
-        yield "One seed: no interval, and nothing can be told apart."
+    if scores.unequal_seeds:
+        yield scores.unequal_seeds
+    if scores.expected.sum(axis=2).max(initial=0) < 2:
+        yield "One value each: no interval, and nothing can be told apart."
     else:
         yield "Mean over seeds ± half of its 95 % interval (Student's, widened so that skewed scores are covered too)."
     if (marks == "best").any():
-        others = [words for mark, words in MARKS.items() if (marks == mark).any()] or ["none is tied with it"]
+        others = [words for mark, words in MARKS.items() if (marks == mark).any()]
+        if not others:
+            others = ["none is tied with it"] if (marks == "worse").any() else ["all are equal there"]
         steps = f"; counted in steps of {scores.step:.2g}, which the test allows for" if scores.step else ""
         yield (
             f"Bold: best on the target; {'; '.join(others)} (paired by seed, Holm, {alpha:g}{steps}). Strategies that"
-            " lack a seed there are not marked."
+            " lack a seed there are not marked, whatever their mean: the missing one might have been bad."
         )
     if column.better != "none" and scores.missing.any():
         yield scores.unfinished or "A mean rank counts a missing cell as the worst score of its block."

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from ..clock import clock_note
+from ..clock import EXCLUSIVE, clock_note
 from ..settings import Setting, present
 from .axes import leftmost
 from .figure import Absent, Plot, arrange, panels, plain
@@ -44,13 +44,14 @@ def throughput(setting: Setting) -> Plot | Absent:
         each.set_xlim(left=0)
         each.locator_params(axis="x", nbins=5)
     arrange(figure)
+    once = ", of times one measurement" if "clock" in rows and set(rows["clock"]) == {EXCLUSIVE} else ""
     data = pd.concat([tables[cost].assign(cost=cost).reset_index() for cost in costs])
     quickest = f" Fastest: {order[-1]}; slowest: {order[0]}." if costs[0] == "train_images_per_second" else ""
     machines = sorted(rows["hardware"].dropna().astype(str).unique()) if "hardware" in rows else ["not recorded"]
     return Plot(
         name,
         title,
-        f"Cost of each strategy: mean and 95 % interval over targets and seeds. Hardware: {', '.join(machines)}. "
+        f"Cost of each strategy: mean and 95 % interval over targets and seeds{once}. Hardware: {', '.join(machines)}. "
         f"{clock_note(rows)} "
         f"{setting.title}; {setting.completeness}.",
         f"Bar chart of training cost for {len(order)} strategies.{quickest}",

@@ -11,7 +11,7 @@ from graftbench.reports.ranking import rank
 from graftbench.reports.ranking_tables import neighbours_table, standings_table
 from graftbench.reports.scores import strata
 from graftbench.reports.settings import settings
-from graftbench.reports.standing import mean_rank_interval
+from graftbench.reports.standing import mean_rank_interval, probability_first
 from graftbench.reports.style import theme
 from synthetic import EXTRACTOR, synthetic
 
@@ -249,3 +249,38 @@ def test_two_strategies_are_said_to_be_compared_by_wilcoxons_test(targets, words
 def test_the_first_place_on_a_few_blocks_of_one_seed_is_not_called_certain(targets, said):
     (ranking,) = rank(synthetic(3, targets, 1)[0])
     assert [each.probability_first is not None for each in ranking.standings] == [said] * 3
+
+
+def with_more_seeds(rows: pd.DataFrame, label: str, more: int) -> pd.DataFrame:
+    """``rows`` and so many copies of a strategy's first seed, under seeds that no other strategy has."""
+    first = rows[(rows["label"] == label) & (rows["seed"] == 0)]
+    copies = [first.assign(seed=10 + number, key=first["key"] + f"+{number}") for number in range(more)]
+    return pd.concat([rows, *copies], ignore_index=True)
+
+
+def test_seeds_that_only_one_strategy_was_asked_for_change_nothing_of_the_others(rows):
+    (before,), (after,) = rank(rows), rank(with_more_seeds(rows, "scratch", 3))
+    assert after.improvements == before.improvements
+    assert {each.strategy: each.iqm for each in after.standings if each.strategy != "scratch"} == {
+        each.strategy: each.iqm for each in before.standings if each.strategy != "scratch"
+    }
+    assert [each.missing for each in after.standings] == [0] * 4
+    assert after.power == before.power
+    assert [pair.more_seeds for pair in after.neighbours] == [pair.more_seeds for pair in before.neighbours]
+    assert not any("same seeds" in note for note in before.notes)
+    (note,) = [note for note in after.notes if "Not all strategies were run with the same seeds" in note]
+    assert "scratch: 0, 1, 2, 10, 11, 12" in note
+
+
+def test_a_cell_that_was_never_run_is_missing_if_its_strategy_has_that_seed_elsewhere(rows):
+    gone = (rows["label"] == "scratch") & (rows["target"] == "sketches") & (rows["seed"] == 1)
+    (ranking,) = rank(rows[~gone])
+    assert {each.strategy: each.missing for each in ranking.standings}["scratch"] == 1
+    assert ranking.missing == ("scratch on sketches, seed 1: never run",)
+
+
+@pytest.mark.parametrize(("blocks", "seeds"), [(1, 2), (1, 3), (3, 2)])
+def test_equal_strategies_are_seldom_called_surely_first(blocks, seeds):
+    rng, there = np.random.default_rng(0), np.ones((blocks, seeds), bool)
+    sure = [probability_first(rng.normal(size=(2, blocks, seeds)), there, 400).max() >= 0.95 for _ in range(100)]
+    assert np.mean(sure) <= 0.1

@@ -8,6 +8,7 @@ from graftbench.bench.throughput.stored import stored_speeds
 from graftbench.reports.clock import EXCLUSIVE, OWN, WORDS, clock_note, with_exclusive_clock
 from graftbench.reports.consistency import headline_problems
 from graftbench.reports.ladder import ladders
+from graftbench.reports.ranking import rank
 from graftbench.reports.report import write_report
 from graftbench.reports.tables import all_tables
 from synthetic import EXTRACTOR, synthetic
@@ -125,3 +126,19 @@ def test_stored_results_of_a_busy_machine_are_not_taken(tmp_path):
     found = stored_speeds(tmp_path)
     assert found["seconds_per_kimg"].tolist() == [2.0, 3.0], "the newest last"
     assert found["width"].tolist() == [8, 32] and set(found["device"]) == {"cuda"}
+
+
+def test_one_measurement_is_not_counted_as_often_as_there_are_cells(results):
+    rows, _ = with_exclusive_clock(*results, SPEEDS)
+    (table,) = [each for each in all_tables(rows)["throughput"] if each.name.startswith("throughput-seconds-per-kimg")]
+    assert table.head[1:] == ("all targets", "mean rank") and not table.references
+    assert {row[0]: (row[1].text, row[1].mark) for row in table.body} == {
+        "frozen-d": ("1.500 (n=1)", "best"),
+        "finetune": ("2 (n=1)", "untestable"),
+        "scratch": ("2.500 (n=1)", "untestable"),
+    }
+    (ranking,) = rank(rows, "seconds_per_kimg")
+    assert ranking.order == ("frozen-d", "finetune", "scratch") and ranking.worst.friedman_p is None
+    assert [each.probability_first for each in ranking.standings] == [None] * 3
+    (own,) = rank(results[0], "seconds_per_kimg")
+    assert len(own.blocks) == 2

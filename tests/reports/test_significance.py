@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 import scikit_posthocs
-from graftbench.reports.power import blocks_for_gap, plan_power, seeds_for_difference
+from graftbench.reports.intervals import stratified_interval, widening
+from graftbench.reports.power import blocks_for_gap, more_seeds, plan_power
 from graftbench.reports.significance import (
     cliques,
     critical_difference,
@@ -106,8 +107,18 @@ def test_power_before_the_run():
 
 def test_more_seeds_would_separate_a_clear_difference():
     noise = np.array([-1.0, 0.0, 1.0])
-    needed = seeds_for_difference([0.5 + noise, 0.5 + noise])
-    half = [stats.t.ppf(0.975, 2 * (n - 1)) * np.sqrt(2) / 2 / np.sqrt(n) for n in (needed - 1, needed)]
+    needed = 3 + more_seeds([0.5 + noise, 0.5 + noise])
+    wider = widening((3, 3), "mean")
+    half = [wider * stats.t.ppf(0.975, 2 * (n - 1)) * np.sqrt(2) / 2 / np.sqrt(n) for n in (needed - 1, needed)]
     assert half[0] >= 0.5 > half[1]
-    assert seeds_for_difference([np.array([0.3])]) is None
-    assert seeds_for_difference([noise - 0.5, noise - 0.5]) is None, "no seeds make an order true that is not"
+    assert more_seeds([np.array([0.3])]) is None
+    assert more_seeds([noise - 0.5, noise - 0.5]) is None, "no seeds make an order true that is not"
+
+
+def test_no_more_seeds_are_needed_exactly_where_the_interval_leaves_zero_outside():
+    rng, found = np.random.default_rng(0), []
+    for shift in np.linspace(0.2, 3, 40):
+        differences = [shift + spread * rng.standard_normal(3) for spread in (0.1, 0.3, 2.0)]
+        found.append(more_seeds(differences) == 0)
+        assert found[-1] == (stratified_interval(differences).low > 0)
+    assert any(found) and not all(found)

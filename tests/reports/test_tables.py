@@ -245,7 +245,7 @@ def test_latex_compiles(hostile, tmp_path):
 
 def test_one_seed_is_said_to_have_no_interval():
     notes = " ".join(kid_table(synthetic(3, 2, 1)[0]).notes)
-    assert "One seed: no interval" in notes
+    assert "One value each: no interval" in notes
     assert "± half" not in notes
 
 
@@ -256,3 +256,21 @@ def test_every_table_of_the_literatures_protocol_says_so():
     assert len(found["convergence"]) > 1
     tables = [table for group in found.values() for table in group]
     assert [table.name for table in tables if "literature" not in " ".join(table.notes)] == []
+
+
+def test_more_seeds_do_not_make_a_worse_strategy_the_best():
+    rows = synthetic(["finetune", "scratch"], 1, 2)[0]
+    worst = rows[(rows["label"] == "scratch") & (rows["seed"] == 0)]
+    rows = pd.concat([rows, worst.assign(seed=7, key="more")])
+    (table,) = [each for each in subject_tables(rows, "quality") if each.name.startswith("quality-kid")]
+    marks = {str(row[0]): (row[1].text, row[1].mark) for row in table.body}
+    assert marks["finetune"][1] == "best" and "(n=2)" in marks["finetune"][0]
+    assert marks["scratch"][1] in ("tied", "worse") and "(n=3)" in marks["scratch"][0]
+    assert any("scratch: 0, 1, 7" in note for note in table.notes)
+
+
+def test_where_all_are_equal_none_is_said_to_be_behind():
+    rows = synthetic(["finetune", "scratch"], 1, 2)[0]
+    rows[KID] = 1.0
+    (table,) = [each for each in subject_tables(rows, "quality") if each.name.startswith("quality-kid")]
+    assert any("all are equal there" in note for note in table.notes)
