@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from .backbones import Backbone
 
 
+PUBLISHED = {"fakes": 5000, "extractor": "inception-v3-compat"}
+"""How the literature measures few-shot generators, against all images of the target."""
 OF_A_VAE = frozenset({"ema_half_life_kimg"})
 """The settings of ``optimisation`` that the training of a VAE reads; its learning rate is the strategy's own."""
 
@@ -82,18 +84,23 @@ def own_images(*names: str) -> str:
 
 
 def _notes_on_references(matrix: Matrix) -> list[str]:
-    """Where a comparison with published numbers, which use all images, would use a part of them."""
+    """What the literature's protocol means here, and what published numbers would need besides."""
     from ..datasets import open_domain
 
     if matrix.evaluation.protocol == "held-out":
         return []
-    sizes = {target.domain: sum(open_domain(target.domain).sizes().values()) for target in matrix.targets}
-    return [
-        f"{name}: compared with {matrix.evaluation.reals} of its {count} images; for published numbers set "
-        f"evaluation: {{reals: {count}}}"
-        for name, count in sizes.items()
-        if count > matrix.evaluation.reals
-    ]
+    notes = []
+    for target in matrix.targets:
+        count, reals = sum(open_domain(target.domain).sizes().values()), matrix.evaluation.reals
+        shots = max(matrix.shots_of(target))
+        part = f"{reals} of its {count} images" if count > reals else f"all its {count} images"
+        notes.append(f"{target.domain}: compared with {part}, the {shots} shots among them: copies of those score well")
+        usual = {"reals": max(count, reals), **PUBLISHED}
+        lacking = {name: value for name, value in usual.items() if getattr(matrix.evaluation, name) != value}
+        if lacking:
+            told = ", ".join(f"{name}: {value}" for name, value in lacking.items())
+            notes.append(f"{target.domain}: for published numbers set evaluation: {{{told}}}")
+    return list(dict.fromkeys(notes))
 
 
 def _check_sizes(matrix: Matrix, target: Target) -> None:

@@ -41,7 +41,7 @@ def reportable(domain: Domain) -> str:
     )
     return (
         f"{count:,} reference images: report KID with its standard error; FID is biased upwards with fewer than "
-        f"{FID_NEEDS:,} and is marked so{literature}"
+        f"{FID_NEEDS:,}, as its tables say{literature}"
     )
 
 

@@ -110,8 +110,9 @@ def time_table(watched: list[Watched], rung: float, subject: Subject) -> Table:
             f" the whole time ({longest}: {subject.budget}). Where none hits, the mean is over the time that they were"
             " watched.",
             "The target lies between where naive fine-tuning starts and the best it reaches; it is frozen, and hit at"
-            " the first of two consecutive evaluations. There is none where that gain is within the metric's standard"
-            " error. Training time only." + subject.clock,
+            " the first of two consecutive evaluations: times are known no better than those lie apart, whatever an"
+            " interval says. There is none where that gain is within the metric's standard error. 0 is reached before"
+            " any training, as grey pictures may. Training time only." + subject.clock,
             stratum_words(subject.stratum) + ".",
         ),
     )

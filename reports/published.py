@@ -129,7 +129,7 @@ def published_table(table: Published) -> Table:
 
 
 def shown(value: float | None) -> str | None:
-    """A number as it was printed; KID needs four places."""
+    """A number with two places, as most were printed; KID needs four."""
     if value is None:
         return None
     return f"{value:.2f}" if value >= 1 else f"{value:.4f}"

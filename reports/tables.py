@@ -179,6 +179,10 @@ def table_notes(scores: Scores, column: Column, marks: np.ndarray, alpha: float)
     yield f"{scores.metric}: {column.direction}. {stratum}."
     if scores.sizes:
         yield f"Measured on {scores.sizes}."
+    if column.name.endswith("fid") and scores.sizes:
+        yield "FID of few images is too high, the more so the fewer they are: compare it only at the same numbers."
+    if column.subject != "throughput" and scores.stratum.get("protocol") == "literature":
+        yield "The literature's protocol: the shots are among the images compared with, which flatters copies of them."
     if scores.clock:
         yield scores.clock
     if scores.taught:

@@ -51,7 +51,7 @@ def runtime_ecdf(family: Setting, metric: str = "kid", targets: dict[str, Ladder
         title,
         f"Share of all (target, seed, rung) whose {metric_title(column)} was reached at two consecutive "
         f"evaluations; rungs at {', '.join(f'{share:.0%}' for share in RUNGS)} of the way from the start of "
-        f"fine-tuning to its best. "
+        f"fine-tuning to its best. What starts above 0 had reached some before any training, as grey pictures may. "
         f"Runs that never arrive stay in the count. In seconds the budget is the training time of {REFERENCE}"
         f"{'' if ended else ', and targets where no such run ended are left out'}. "
         f"{clock_note(family.rows)} {family.title}; {family.completeness}.",

@@ -258,6 +258,19 @@ def test_every_table_of_the_literatures_protocol_says_so():
     assert [table.name for table in tables if "literature" not in " ".join(table.notes)] == []
 
 
+def test_tables_say_what_flatters_their_numbers():
+    rows = synthetic(3, 2, 2)[0].assign(n_real=100, n_fake=100)
+    found = {
+        protocol: {table.name.partition("@")[0]: " ".join(table.notes) for table in subject_tables(given, "quality")}
+        for protocol in ("held-out", "literature")
+        if len(given := rows.assign(protocol=protocol))
+    }
+    for protocol, tables in found.items():
+        for name, notes in tables.items():
+            assert ("FID of few images is too high" in notes) == ("fid" in name)
+            assert ("the shots are among the images compared with" in notes) == (protocol == "literature")
+
+
 def test_more_seeds_do_not_make_a_worse_strategy_the_best():
     rows = synthetic(["finetune", "scratch"], 1, 2)[0]
     worst = rows[(rows["label"] == "scratch") & (rows["seed"] == 0)]
