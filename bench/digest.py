@@ -8,7 +8,9 @@ domains, backbone, augmentation and extractor. (benchopt hashes only the compone
 import ast
 import functools
 import hashlib
+import importlib.metadata
 import importlib.util
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,8 +43,8 @@ def source_digest(cell: "Cell") -> str:
 def digest_of(entries: Iterable[Entry]) -> str:
     """Hash of the engine's files, those of ``entries`` and all that they import from this package.
 
-    Of a plug-in, and of another distribution's component, the file that defines it counts, and what that imports from
-    this package; the modules beside it, and other packages, do not.
+    Of a plug-in, and of another distribution's component, the file that defines it counts, what that imports from this
+    package, and the user's own modules that it finds on the path; installed packages do not.
     """
     files = set(_closure(ENGINE))
     for entry in entries:
@@ -61,7 +63,7 @@ def _hash(file: str) -> str:
 
 @functools.cache
 def _closure(module: str) -> frozenset[str]:
-    """Files of a module and of everything that it imports from this package, directly or not."""
+    """Files of a module and of everything that it imports, directly or not, and that counts."""
     return _follow([module], set())
 
 
@@ -78,22 +80,28 @@ def _follow(pending: list[str], files: set[str]) -> frozenset[str]:
         if path is None or str(path) in files:
             continue
         files.add(str(path))
-        is_package = path.name == "__init__.py"
-        pending += _imports(path, name if is_package else name.rpartition(".")[0])
+        folder = name if path.name == "__init__.py" else name.rpartition(".")[0]
+        pending += _imports(path, folder)
+        if not name.startswith(f"{ROOT}."):  # whose packages' own files hold nothing but names
+            pending.append(folder)
     return frozenset(files)
 
 
 @functools.cache
 def _file_of(module: str) -> Path | None:
-    """The file of ``module``; None for a name that is an attribute of a module, or belongs to another package."""
-    root, _, rest = module.partition(".")
-    folder, *inner = rest.split(".")
-    if root != ROOT or not folder:
+    """The file of ``module``; None for a name that is an attribute of a module, or belongs to an installed package."""
+    root, *inner = module.split(".")
+    if root != ROOT:
+        place = _own_module(root)
+    elif inner:
+        place = _folder_of(inner.pop(0))
+    else:
         return None
-    package = _folder_of(folder)
-    if package is None:
+    if place is None:
         return None
-    path = package.joinpath(*inner)
+    if place.suffix == ".py":
+        return None if inner else place
+    path = place.joinpath(*inner)
     for candidate in (path / "__init__.py", path.with_suffix(".py")):
         if candidate.is_file():
             return candidate.resolve()
@@ -105,6 +113,31 @@ def _folder_of(subpackage: str) -> Path | None:
     """Where ``graftbench.<subpackage>`` lies; found without importing it."""
     spec = importlib.util.find_spec(f"{ROOT}.{subpackage}")
     return Path(next(iter(spec.submodule_search_locations))) if spec and spec.submodule_search_locations else None
+
+
+@functools.cache
+def _own_module(name: str) -> Path | None:
+    """The file or folder of a module that was put on the path and belongs to no installed distribution."""
+    if not name or name in sys.stdlib_module_names or name.startswith("__") or _is_installed(name):
+        return None
+    spec = importlib.util.find_spec(name)
+    if spec and spec.submodule_search_locations:
+        return Path(next(iter(spec.submodule_search_locations)))
+    return Path(spec.origin).resolve() if spec and spec.origin and spec.origin.endswith(".py") else None
+
+
+@functools.cache
+def _is_installed(module: str) -> bool:
+    try:
+        importlib.metadata.distribution(module)
+    except importlib.metadata.PackageNotFoundError:  # or under another name, which takes longer to find
+        return module in _installed_modules()
+    return True
+
+
+@functools.cache
+def _installed_modules() -> frozenset[str]:
+    return frozenset(importlib.metadata.packages_distributions())
 
 
 @functools.cache

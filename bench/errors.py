@@ -1,7 +1,9 @@
-"""The exceptions that mean something to a user: a mistake to mend, and a training that failed."""
+"""The exceptions that mean something to a user (a mistake to mend, a training that failed), and words for others."""
 
 import difflib
+import traceback
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class UserError(Exception):
@@ -22,3 +24,14 @@ def nearest(name: str, known: Iterable[str]) -> str:
     if close:
         return f"did you mean {' or '.join(repr(match) for match in close)}?"
     return f"known: {', '.join(known)}" if known else "none is known"
+
+
+def place_in(file: str | Path | None, error: BaseException) -> str:
+    """``line 7``: the deepest line of ``file`` that ``error`` passed through; empty if there is none."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
+    return f"line {lines[-1]}" if lines else ""
+
+
+def said_by(error: BaseException) -> str:
+    """``ValueError: boom``, in one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split()) or 'no message'}"

@@ -38,7 +38,7 @@ def followers(count: int, command: list[str], device: torch.device) -> Iterator[
     try:
         for rank in range(1, count):
             environment = {**os.environ, "RANK": str(rank), "LOCAL_RANK": str(rank)}
-            others.append(subprocess.Popen([sys.executable, "-u", *command], env=environment))
+            others.append(subprocess.Popen([sys.executable, "-P", "-u", *command], env=environment))
         threading.Thread(target=_end_with, args=(others, done), daemon=True).start()
         parallel.join(device)
         yield

@@ -1,10 +1,9 @@
 """Files given with ``--plugin``: a user's own strategies, domains, backbones, augmentations and extractors."""
 
-import traceback
 from collections.abc import Iterable
 from pathlib import Path
 
-from .errors import UserError
+from .errors import UserError, place_in, said_by
 from .registries import augmentations, backbones, domains, extractors, strategies
 from .registry import Entry, import_file
 
@@ -30,17 +29,6 @@ def load_plugins(paths: Iterable[Path]) -> list[Entry]:
 def _announced(path: Path) -> list[Entry]:
     registries = (strategies, domains, backbones, augmentations, extractors)
     return [entry for registry in registries for entry in registry.add_file(path.resolve())]
-
-
-def place_in(file: str | Path | None, error: BaseException) -> str:
-    """``line 7``: the deepest line of ``file`` that ``error`` passed through; empty if there is none."""
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
-    return f"line {lines[-1]}" if lines else ""
-
-
-def said_by(error: BaseException) -> str:
-    """``ValueError: boom``, in one line."""
-    return f"{type(error).__name__}: {' '.join(str(error).split()) or 'no message'}"
 
 
 def _import(path: Path, entries: list[Entry]) -> None:

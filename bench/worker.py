@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import filelock
 
+from .errors import Diverged, UserError, place_in
 from .parent import die_with_parent
 from .store import read_status, write_status
 
@@ -29,16 +30,17 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("graftbench")
 
-BUSY = 75
-"""Exit code: another process works on this cell (EX_TEMPFAIL)."""
-INTERRUPTED = 130
+BUSY = 241
+"""Exit code: another process works on this cell. This and those below are numbers that no strategy, shell or signal is
+likely to end a process with, so that nobody else's pass for them."""
+INTERRUPTED = 242
 """Exit code: asked to stop; the checkpoint is written."""
-CHANGED = 76
+CHANGED = 243
 """Exit code: the code or the images are others than the cell was planned with; the cell stays missing."""
 CODE_HAS_CHANGED = "the code has changed since this cell was planned; run `graftbench run` again"
 IMAGES_HAVE_CHANGED = "the images have changed since this cell was planned; run `graftbench run` again"
-DISK = 74
-"""Exit code: the cell's folder cannot be written (EX_IOERR); the cell stays missing."""
+DISK = 244
+"""Exit code: the cell's folder cannot be written; the cell stays missing."""
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EACCES, errno.EPERM)
 
 
@@ -85,7 +87,6 @@ def _run(options: argparse.Namespace, stop: "_StopRequest") -> int:
     from .cell import Cell
     from .checkpoint import remove_checkpoints
     from .devices import choose_device, describe, memory_limit, peak_memory_mb
-    from .errors import Diverged, UserError
     from .experiment import Interrupted
     from .followers import followers
     from .plugins import load_plugins
@@ -127,7 +128,7 @@ def _run(options: argparse.Namespace, stop: "_StopRequest") -> int:
         status, reason = "failed", f"{_brief(error)}: the strategy ended the process"
         traceback.print_exc(file=sys.stdout)
     except Exception as error:
-        if is_unwritable(error):
+        if is_unwritable(error) and not _is_of_plugin(error, options.plugin):
             raise
         status, reason = "out-of-memory" if _is_out_of_memory(error) else "failed", _brief(error)
         traceback.print_exc(file=sys.stdout)
@@ -171,7 +172,6 @@ def _follow(options: argparse.Namespace, stop: "_StopRequest") -> int:
     from . import parallel
     from .cell import Cell
     from .devices import choose_device
-    from .errors import Diverged
     from .experiment import Interrupted
     from .plugins import load_plugins
 
@@ -198,6 +198,11 @@ def is_unwritable(error: Exception) -> bool:
     if isinstance(error, OSError):
         return error.errno in UNWRITABLE
     return type(error).__name__ == "SafetensorError" and any(f"code: {code}," in str(error) for code in UNWRITABLE)
+
+
+def _is_of_plugin(error: Exception, plugins: list[Path]) -> bool:
+    """Whether the error passed through a plug-in's code: what that opens or writes is its own affair."""
+    return any(place_in(path.resolve(), error) for path in plugins)
 
 
 def _is_out_of_memory(error: Exception) -> bool:
@@ -236,7 +241,9 @@ class _StopRequest:
 
 
 def _brief(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}".partition("\n")[0]
+    """In one line that any file can hold: the name of a file may be no text."""
+    said = f"{type(error).__name__}: {error}".partition("\n")[0]
+    return said.encode("utf-8", "backslashreplace").decode()
 
 
 if __name__ == "__main__":

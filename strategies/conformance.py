@@ -15,9 +15,8 @@ import torch
 from torch import Tensor
 
 from ..bench.backbones import Backbone
-from ..bench.errors import UserError
+from ..bench.errors import UserError, place_in, said_by
 from ..bench.numerics import numerical_settings
-from ..bench.plugins import place_in, said_by
 from ..bench.source import load_exactly
 from .base import Strategy, generate, undeclared
 from .tiny import CPU

@@ -30,7 +30,7 @@ class ForkServer:
 
     def __init__(self, libraries: Sequence[str], environment: Mapping[str, str]):
         self._process = subprocess.Popen(
-            [sys.executable, "-u", "-m", __name__, *libraries],
+            [sys.executable, "-P", "-u", "-m", __name__, *libraries],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=None if sys.stderr else subprocess.DEVNULL,  # a closed one would leave the forks without
@@ -51,7 +51,7 @@ class ForkServer:
         errors: Path | None = None,
         folder: Path | None = None,
     ) -> "Forked":
-        """Run ``python -u -m module arguments`` in a session of its own, in ``folder`` or where this process is.
+        """Run ``python -P -u -m module arguments`` in a session of its own, in ``folder`` or where this process is.
 
         What it prints is appended to the file ``output``, its errors too unless they have a file of their own. It ends
         with the server, which must be free.
@@ -145,7 +145,7 @@ def serve() -> dict[str, Any]:
 
 
 def become(call: dict[str, Any]) -> None:
-    """Run the module as ``python -m`` would, and end this process."""
+    """Run the module as ``python -P -m`` would, and end this process."""
     os.setsid()
     _answer("pid", os.getpid())  # not before: whoever knows it may kill the session
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -156,8 +156,6 @@ def become(call: dict[str, Any]) -> None:
     os.environ.update(call["environment"])
     die_with_parent()
     sys.argv = [call["module"], *call["arguments"]]
-    if not sys.flags.safe_path:
-        sys.path[0] = call["folder"]
     try:
         runpy.run_module(call["module"], run_name="__main__", alter_sys=True)
         code = 0

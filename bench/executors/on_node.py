@@ -33,7 +33,7 @@ def run_on_node(package: bytes, source: Files, inputs: dict[str, Files], setting
             _write(root / folder, files)
         (root / "job.json").write_text(json.dumps(settings), encoding="utf-8")
         environment = {**os.environ, "PYTHONPATH": str(root / "package"), PARENT: str(os.getpid())}
-        command = [sys.executable, "-m", "graftbench.bench.executors.supervise", str(root)]
+        command = [sys.executable, "-P", "-m", "graftbench.bench.executors.supervise", str(root)]
         ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if not (root / "cell" / "status.json").exists():
             last = (ended.stderr.strip() or "no output").splitlines()[-1]

@@ -60,7 +60,7 @@ def start(
     with (job.folder / "log.txt").open("ab") as log:
         if servers is None:
             process = subprocess.Popen(
-                [sys.executable, "-u", "-m", WORKER, *arguments],
+                [sys.executable, "-P", "-u", "-m", WORKER, *arguments],  # a copy.py lying here is not Python's
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

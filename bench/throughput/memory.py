@@ -8,7 +8,7 @@ from .workload import Workload, peak_memory
 
 def measure_peak_memory(workload: Workload) -> float:
     """Peak memory of ``workload`` in MB, measured in a new process."""
-    command = [sys.executable, "-m", "graftbench.bench.throughput.memory", workload.to_json()]
+    command = [sys.executable, "-P", "-m", "graftbench.bench.throughput.memory", workload.to_json()]
     found = subprocess.run(command, capture_output=True, text=True, check=False)
     if found.returncode:
         raise RuntimeError(f"measuring the memory of {workload.name} failed:\n{found.stderr}")

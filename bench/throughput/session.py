@@ -49,7 +49,7 @@ def run_suite(
     folder.mkdir(parents=True, exist_ok=True)
     known = set(folder.rglob("*.json"))
     command = [
-        *(sys.executable, "-m", "pytest", str(SUITE), "-q", "-p", "no:cacheprovider", "-p", "no:xdist"),
+        *(sys.executable, "-P", "-m", "pytest", str(SUITE), "-q", "-p", "no:cacheprovider", "-p", "no:xdist"),
         *("-c", str(SUITE / "pytest.ini"), "--rootdir", str(SUITE)),
         *(f"--benchmark-storage={folder.resolve().as_uri()}", "--benchmark-autosave", "--benchmark-disable-gc"),
         *("--workload", workload, "--rounds", str(rounds)),

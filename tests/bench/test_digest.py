@@ -73,3 +73,16 @@ def test_the_description_of_a_domain_in_a_data_file_counts(tmp_path):
         path.write_text(f"zip: {{it: [{i}\n")  # no Python, and not parsed as such
         digests.add(digest.digest_of([Entry("it", "", "", "graftbench.datasets.zip_sets", str(path), 0)]))
     assert len(digests) == 2
+
+
+def test_the_users_own_modules_that_a_plugin_imports_count_and_installed_packages_do_not(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "my_rates.py").write_text("LR = 1.0\n")
+    (tmp_path / "my_parts").mkdir()
+    (tmp_path / "my_parts" / "__init__.py").touch()
+    (tmp_path / "my_parts" / "blocks.py").write_text("from .deeper import x\n")
+    (tmp_path / "my_parts" / "deeper.py").write_text("x = 1\n")
+    path = tmp_path / "mine.py"
+    path.write_text("import numpy, torch.nn, PIL.Image, json\nfrom my_rates import LR\nimport my_parts.blocks\n")
+    files = {Path(file).relative_to(tmp_path).as_posix() for file in digest._closure_of_file(str(path))}
+    assert files == {"mine.py", "my_rates.py", "my_parts/__init__.py", "my_parts/blocks.py", "my_parts/deeper.py"}

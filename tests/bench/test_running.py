@@ -21,6 +21,8 @@ def rows_of(store) -> pd.DataFrame:
 
 
 def test_a_run_stores_each_cell_and_a_second_one_does_nothing(graftbench, matrix_file, tmp_path):
+    for name in ("copy", "profile", "random"):  # scripts of the user's, from which nothing may be imported
+        (tmp_path / f"{name}.py").write_text("raise RuntimeError\n")
     file = matrix_file(strategies=["scratch", "source-only", "finetune"])
     first = graftbench("run", file, "--jobs", "2", "--no-report")
     assert first.returncode == 0, first.stdout + first.stderr
@@ -183,7 +185,14 @@ class Exits(Scratch):
     """Leaves without a word."""
 
     def generator_penalty(self):
-        os._exit(3)
+        os._exit(75)
+
+
+@register("forbidden")
+@dataclass
+class Forbidden(Scratch):
+    def generator_penalty(self):
+        raise PermissionError(13, "not your file")
 '''
 
 
@@ -191,7 +200,7 @@ class Exits(Scratch):
 def test_each_way_to_fail_is_a_row_with_its_reason_and_the_others_complete(graftbench, matrix_file, tmp_path):
     plugin = tmp_path / "bad.py"
     plugin.write_text(PLUGIN)
-    bad = ["raises", "nan", "sleeps", "allocates", "exits"]
+    bad = ["raises", "nan", "sleeps", "allocates", "exits", "forbidden"]
     file = matrix_file(strategies=["scratch", *bad], timeout_minutes=1, memory_gb=2.5)
     result = graftbench("run", file, "--plugin", plugin, "--jobs", "2", "--no-report")
     assert result.returncode == 1, result.stdout + result.stderr
@@ -202,7 +211,8 @@ def test_each_way_to_fail_is_a_row_with_its_reason_and_the_others_complete(graft
         "nan": ("diverged", "not finite"),
         "sleeps": ("timeout", "stopped after 60 s"),
         "allocates": ("out-of-memory", "allocate memory"),
-        "exits": ("failed", "exited with code 3"),
+        "exits": ("failed", "exited with code 75"),
+        "forbidden": ("failed", "not your file"),
     }
     for name, (status, reason) in expected.items():
         assert rows.loc[name, "status"] == status, rows.loc[name]

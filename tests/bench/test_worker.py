@@ -11,6 +11,7 @@ from finished import a_cell
 from graftbench.bench import worker
 from graftbench.bench.checkpoint import NEWEST
 from graftbench.bench.planning import own_images
+from graftbench.bench.registry import import_file
 from graftbench.bench.store import read_status
 from PIL import Image
 
@@ -111,6 +112,31 @@ def test_a_strategy_that_ends_the_process_has_failed_whatever_its_code_says_else
     assert worker._run(options, NeverAsked()) == 1
     ended = read_status(options.folder)
     assert ended["status"] == "failed" and f"SystemExit: {code}: the strategy ended the process" in ended["reason"]
+
+
+@pytest.mark.parametrize("raised", ["PermissionError(13, 'mine')", "OSError(28, 'of my own disk')"])
+def test_what_a_plugin_cannot_write_is_its_own_failure_and_not_the_stores(options, tmp_path, monkeypatch, raised):
+    plugin = tmp_path / "mine.py"
+    plugin.write_text(f"def write():\n    raise {raised}\n")
+    options.plugin = [plugin]
+    monkeypatch.setattr("graftbench.bench.plugins.load_plugins", lambda paths: None)
+    monkeypatch.setattr(worker, "_run_cell", lambda *arguments: import_file(plugin).write())
+    plan(options.folder, a_cell(0).with_digest())
+    assert worker._run(options, NeverAsked()) == 1
+    assert read_status(options.folder)["status"] == "failed"
+    options.plugin = []
+    with pytest.raises(OSError, match=r"mine|disk"):
+        worker._run(options, NeverAsked())
+
+
+def test_a_reason_that_is_no_text_is_kept_in_characters_that_any_file_holds(options, monkeypatch):
+    def run_cell(*arguments):
+        raise ValueError("cannot use caf\udce9.png")
+
+    monkeypatch.setattr(worker, "_run_cell", run_cell)
+    plan(options.folder, a_cell(0).with_digest())
+    assert worker._run(options, NeverAsked()) == 1
+    assert read_status(options.folder)["reason"] == r"ValueError: cannot use caf\udce9.png"
 
 
 def test_what_a_killed_worker_left_half_written_is_deleted(tmp_path):
