@@ -7,6 +7,7 @@ scripts by hash keeps everything else from running. All names are escaped by Jin
 import base64
 import functools
 import hashlib
+import io
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,7 @@ from pathlib import Path
 import jinja2
 import pandas as pd
 from markupsafe import Markup
+from PIL import Image
 
 from ..bench.files import write_atomically
 from .formats import SUFFIX, sort_key
@@ -23,10 +25,13 @@ from .page_data import cell_table, facts, failures, packages, provenance, waitin
 from .plots.figure import Absent, Plot
 from .table import Measured, Table, marked, text
 
-BUDGET = 7_600_000
-"""Bytes that the page may have; what no longer fits is linked beside it, and the page says so."""
+BUDGET = 7_900_000
+"""Bytes that the page may have. Where its figures are more, they are shown small; what does not fit even then is linked
+beside it, and the page says so."""
 LARGEST_SVG = 160_000
 """A larger vector drawing is shown as its PNG."""
+SMALL_WIDTH, SMALL_QUALITY = 700, 50
+"""Of a grid of pictures as a small WebP, an eighth of its PNG; charts keep their width, or their words would blur."""
 LARGEST_CSV = 120_000
 PLACE = "<!-- figures -->"
 """Where the page's frame has its figures."""
@@ -93,10 +98,7 @@ def write_page(page: Page, path: Path) -> None:
     for section, plot, files in page.figures:
         sections.setdefault(section, []).append(_linked(plot, files, path.parent))
     room = BUDGET - len(frame.encode()) - len(figures(sections=sections).encode())
-    for group in sections.values():
-        for place, each in enumerate(group):
-            group[place] = _embedded(each, path.parent, room)
-            room -= len(group[place].source) + len(group[place].data)
+    embed(sections, path.parent, room)
     # The frame, with thousands of cells, is rendered once; every name in it is escaped, so that none can be the place.
     write_atomically(path, frame.replace(PLACE, figures(sections=sections)))
 
@@ -105,14 +107,41 @@ def _linked(plot: Plot, files: dict[str, Path], folder: Path) -> Shown:
     return Shown(plot, "", "", {kind: file.relative_to(folder).as_posix() for kind, file in files.items()})
 
 
-def _embedded(each: Shown, folder: Path, room: int) -> Shown:
-    """The figure and its data inside the page, as far as they fit into ``room`` bytes."""
-    files = {kind: folder / name for kind, name in each.files.items()}
-    picture = files["svg"] if files["svg"].stat().st_size <= LARGEST_SVG else files["png"]
-    source = _data_link(picture, "image/svg+xml" if picture.suffix == ".svg" else "image/png")
-    data = _data_link(files["csv"], "text/csv") if files["csv"].stat().st_size <= LARGEST_CSV else ""
-    source = source if len(source) <= room else ""
-    return replace(each, source=source, data=data if len(source) + len(data) <= room else "")
+def embed(sections: dict[str, list[Shown]], folder: Path, room: int) -> None:
+    """Put pictures, then data, inside the page, one after the other as far as they fit into ``room`` bytes."""
+    every = [(group, place) for group in sections.values() for place in range(len(group))]
+    pictures = [_picture(group[place], folder) for group, place in every]
+    if sum(map(len, pictures)) > room:
+        small = [_small_picture(group[place], folder) for group, place in every]
+        pictures = [min(pair, key=len) for pair in zip(pictures, small, strict=True)]
+    data = [_data(group[place], folder) for group, place in every]
+    for name, links in (("source", pictures), ("data", data)):
+        for (group, place), link in zip(every, links, strict=True):
+            if len(link) <= room:
+                group[place] = replace(group[place], **{name: link})
+                room -= len(link)
+
+
+def _picture(each: Shown, folder: Path) -> str:
+    svg = folder / each.files["svg"]
+    if svg.stat().st_size <= LARGEST_SVG:
+        return _data_link(svg.read_bytes(), "image/svg+xml")
+    return _data_link((folder / each.files["png"]).read_bytes(), "image/png")
+
+
+def _small_picture(each: Shown, folder: Path) -> str:
+    is_chart = (folder / each.files["svg"]).stat().st_size <= LARGEST_SVG
+    small = io.BytesIO()
+    with Image.open(folder / each.files["png"]) as picture:
+        if not is_chart:
+            picture.thumbnail((SMALL_WIDTH, picture.height))
+        picture.convert("RGB").save(small, "WEBP", quality=SMALL_QUALITY)
+    return _data_link(small.getvalue(), "image/webp")
+
+
+def _data(each: Shown, folder: Path) -> str:
+    csv = folder / each.files["csv"]
+    return _data_link(csv.read_bytes(), "text/csv") if csv.stat().st_size <= LARGEST_CSV else ""
 
 
 def _numeric_columns(table: Table) -> list[bool]:
@@ -122,8 +151,8 @@ def _numeric_columns(table: Table) -> list[bool]:
     return found or [False] * len(table.head)
 
 
-def _data_link(file: Path, kind: str) -> str:
-    return f"data:{kind};base64,{base64.b64encode(file.read_bytes()).decode()}"
+def _data_link(content: bytes, kind: str) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def _policy(*scripts: str) -> str:

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from graftbench.bench.errors import UserError
 from graftbench.reports.catalogue import Pictures, drawings, rankings
+from graftbench.reports.page import Shown, embed
 from graftbench.reports.page_data import interactive
 from graftbench.reports.plots.bounds import mark_bounds
 from graftbench.reports.plots.convergence import convergence
@@ -288,6 +289,7 @@ from functools import partial
 from pathlib import Path
 from synthetic import synthetic
 from graftbench.reports.catalogue import Pictures, drawings
+from graftbench.reports.page import Shown, embed
 from graftbench.reports.report import do_all, draw_and_save
 wanted = [draw for _, draw in drawings(*synthetic(["scratch", "finetune"], 1, 1), Pictures(), {{}})][:3]
 do_all([partial(draw_and_save, draw, Path({str(tmp_path / "drawn")!r})) for draw in wanted], 2)
@@ -296,3 +298,22 @@ do_all([partial(draw_and_save, draw, Path({str(tmp_path / "drawn")!r})) for draw
     environment = os.environ | {"TMPDIR": str(tmp_path / "temporary")}
     subprocess.run([sys.executable, "-c", code], check=True, env=environment)
     assert list((tmp_path / "drawn").iterdir()) and list((tmp_path / "temporary").iterdir()) == []
+
+
+def test_figures_that_are_too_large_for_the_page_are_shown_small_before_they_are_left_out(report):
+    def embedded(room: int) -> list[Shown]:
+        stems = sorted({path.stem for path in (report / "figures").iterdir()})
+        files = [{kind: f"figures/{stem}.{kind}" for kind in ("svg", "pdf", "png", "csv")} for stem in stems]
+        sections = {"all": [Shown(None, "", "", each) for each in files]}
+        embed(sections, report, room)
+        return sections["all"]
+
+    whole = embedded(10**8)
+    assert {each.source.partition(";")[0] for each in whole} == {"data:image/svg+xml"}
+    assert all(each.data.startswith("data:text/csv") for each in whole)
+    room = sum(len(each.source) for each in whole) - 1
+    small = embedded(room)
+    assert "data:image/webp" in {each.source.partition(";")[0] for each in small}
+    assert all(0 < len(each.source) <= len(faithful.source) for each, faithful in zip(small, whole, strict=True))
+    assert sum(len(each.source) + len(each.data) for each in small) <= room
+    assert not any(each.source or each.data for each in embedded(10))
