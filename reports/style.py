@@ -198,7 +198,7 @@ SETTINGS: dict[str, Any] = {
     "legend.frameon": False,
     "lines.linewidth": 1.3,
     "lines.markersize": 4.5,
-    "figure.dpi": 100,
+    "figure.dpi": 160,
     "savefig.dpi": 160,
     "figure.facecolor": "white",
     "pdf.fonttype": 42,

@@ -36,6 +36,9 @@ def scale_for(values: np.ndarray) -> str:
     return "linear"
 
 
+CUT_OFF = "On the logarithmic axis an interval is drawn down to a quarter of its mean at most. "
+
+
 def log_ticks(axis) -> None:
     """Plain decimal numbers at 1, 2 and 5 per decade instead of powers of ten."""
     axis.set_major_locator(LogLocator(base=10, subs=(1.0, 2.0, 5.0)))

@@ -6,9 +6,9 @@ from matplotlib.collections import PolyCollection
 
 from ..clock import clock_note
 from ..settings import Setting, present
-from .axes import fit_to_means, leftmost, log_ticks, metric_title, no_overlap, scale_for, short_title
+from .axes import CUT_OFF, fit_to_means, leftmost, log_ticks, metric_title, no_overlap, scale_for, short_title
 from .bounds import bounds, explained, lines_drawn, mark_bounds
-from .figure import MOST_BANDS, Absent, Plot, arrange, legend, panels, plain
+from .figure import MOST_BANDS, Absent, Plot, arrange, heading, legend, panels
 from .means import mean_intervals
 
 AXES = {"kimg": "training (kimg)", "seconds": "training time (s, evaluation excluded)"}
@@ -47,7 +47,7 @@ def convergence(setting: Setting, metric: str = "kid", against: str = "kimg") ->
         near = [lines["ceiling"][target], lines["floor"][target] if scale == "linear" else np.nan]
         fit_to_means(each, shown["mean"].to_numpy(), near)
         mark_bounds(each, lines, target)
-        each.set_title(plain(target))
+        each.set_title(heading(target))
         each.set_xlabel(AXES[against])
         if scale == "log":
             log_ticks(each.yaxis)
@@ -61,6 +61,7 @@ def convergence(setting: Setting, metric: str = "kid", against: str = "kimg") ->
         name,
         title,
         f"{metric_title(column)} on held-out references against {AXES[against]}: mean and 95 % interval over seeds. "
+        f"{CUT_OFF if scale == 'log' else ''}"
         f"{clock_note(setting.rows) + ' ' if against == 'seconds' else ''}{explained(lines)}"
         f"{setting.title}; {setting.completeness}.",
         _describe(data, setting, column),

@@ -22,6 +22,7 @@ METADATA: dict[str, dict[str, str | None]] = {
 """No dates and no versions, so that the same rows give the same bytes."""
 
 
+LONGEST_NAME = 40
 MOST_BANDS = 8
 """With more strategies in one panel, their intervals are drawn fainter."""
 
@@ -100,7 +101,14 @@ def legend(figure: Figure, looks: dict[str, Look], extra: dict[str, dict] | None
     figure.legend(handles=handles, loc="outside lower center", ncols=count, handlelength=2.8)
 
 
-def plain(name: str) -> str:
-    """A name as matplotlib shall show it: a dollar sign starts no formula, and a very long name is cut."""
-    shown = name if len(name) <= 40 else name[:39] + "…"
-    return shown.replace("$", r"\$")
+def plain(name: str, most: int = LONGEST_NAME) -> str:
+    """A name as matplotlib shall show it: a dollar sign starts no formula, and a very long name is cut. Of a path the
+    end is kept, which tells it from its neighbours."""
+    if len(name) > most:
+        name = f"…{name[1 - most :]}" if "/" in name else f"{name[: most - 1]}…"
+    return name.replace("$", r"\$")
+
+
+def heading(name: str) -> str:
+    """The same over a panel, which is narrower."""
+    return plain(name, 30)

@@ -9,7 +9,7 @@ from ...bench.errors import UserError
 from ..gain import transfer_gain
 from ..settings import Setting, present
 from .axes import metric_title
-from .figure import Absent, Plot, arrange, plain
+from .figure import Absent, Plot, arrange, left_margin, plain
 
 MARKS = {"gain": "", "negative transfer": " ▼", "undecided": " ?"}
 
@@ -55,7 +55,8 @@ def gain_heatmap(family: Setting, metric: str = "kid") -> Plot | Absent:
 
 def _draw(values: pd.DataFrame, verdicts: pd.DataFrame, unit: str) -> Figure:
     high, wide = values.shape
-    figure = Figure(figsize=(1.9 + 0.82 * wide, max(2.1, 1.0 + 0.27 * high)))
+    below = 0.2 + left_margin(str(name).partition("\n")[0] for name in values.columns) / 2  # they stand at 30 degrees
+    figure = Figure(figsize=(0.9 + left_margin(map(str, values.index)) + 0.82 * wide, max(1.6, 0.27 * high) + below))
     axes = figure.subplots()
     finite = values.to_numpy(float)
     limit = float(np.nanquantile(np.abs(finite), 0.95)) or 1.0

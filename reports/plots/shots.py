@@ -3,9 +3,9 @@
 import numpy as np
 
 from ..settings import Setting, present
-from .axes import fit_to_means, leftmost, log_ticks, metric_title, no_overlap, scale_for, short_title
+from .axes import CUT_OFF, fit_to_means, leftmost, log_ticks, metric_title, no_overlap, scale_for, short_title
 from .bounds import bounds, explained, lines_drawn, mark_bounds
-from .figure import MOST_BANDS, Absent, Plot, arrange, legend, panels, plain
+from .figure import MOST_BANDS, Absent, Plot, arrange, heading, legend, panels
 from .means import mean_intervals
 
 
@@ -39,7 +39,7 @@ def shots_quality(family: Setting, metric: str = "kid") -> Plot | Absent:
         each.set_xlim(min(places) / 1.2, max(places) * 1.2)
         fit_to_means(each, data.loc[data["target"] == target, "mean"].to_numpy())
         mark_bounds(each, lines, target)
-        each.set_title(plain(target))
+        each.set_title(heading(target))
         each.set_xlabel("training images (shots)")
         if leftmost(each):
             each.set_ylabel(short_title(column))
@@ -50,7 +50,7 @@ def shots_quality(family: Setting, metric: str = "kid") -> Plot | Absent:
         name,
         title,
         f"Final {metric_title(column)} against the number of training images: mean and 95 % interval over seeds. "
-        f"{explained(lines)}{family.title}; {family.completeness}.",
+        f"{CUT_OFF if scale == 'log' else ''}{explained(lines)}{family.title}; {family.completeness}.",
         f"Line chart for {data['label'].nunique()} strategies at {', '.join(f'{place:g}' for place in places)} shots.",
         figure,
         data,

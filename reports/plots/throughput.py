@@ -6,7 +6,7 @@ import pandas as pd
 from ..clock import EXCLUSIVE, clock_note
 from ..settings import Setting, present
 from .axes import leftmost
-from .figure import Absent, Plot, arrange, panels, plain
+from .figure import Absent, Plot, arrange, left_margin, panels, plain
 from .means import mean_intervals
 
 COSTS = {
@@ -30,6 +30,7 @@ def throughput(setting: Setting) -> Plot | Absent:
     order = tables[costs[0]].sort_values("mean", ascending=costs[0] == "train_images_per_second").index
     looks = setting.looks(references=False)
     figure, axes = panels(len(costs), width=2.5, height=0.24 * len(order) + 0.75)
+    figure.set_figwidth(figure.get_figwidth() + left_margin(order) - 0.8)
     for cost, each in zip(costs, axes, strict=True):
         words, unit = COSTS[cost]
         table = tables[cost].reindex(order)

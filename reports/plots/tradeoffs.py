@@ -8,7 +8,7 @@ from ..clock import clock_note
 from ..settings import Setting, present
 from .axes import leftmost, log_ticks, metric_title, no_overlap, scale_for, short_title
 from .bounds import bounds, explained, lines_drawn, mark_bounds
-from .figure import MOST_BANDS, Absent, Plot, arrange, legend, panels, plain
+from .figure import MOST_BANDS, Absent, Plot, arrange, heading, legend, panels
 from .means import mean_intervals
 
 
@@ -34,7 +34,7 @@ def pareto(setting: Setting, metric: str = "kid") -> Plot | Absent:
         _scatter(each, shown, looks)
         front = shown[shown["on_front"]].sort_values("x")
         each.step(front["x"], front["y"], where="post", color="#888888", linewidth=1, zorder=1.5)
-        _finish(each, log_x, log_y, plain(target))
+        _finish(each, log_x, log_y, heading(target))
         mark_bounds(each, lines, target)
         each.set_xlabel("training time (s) ↓")
         if leftmost(each):
@@ -73,7 +73,7 @@ def scatter(setting: Setting, stem: str, horizontal: str, vertical: str, remark:
     looks = {label: each for label, each in setting.looks().items() if label in set(data["label"])}
     for target, each in zip(setting.targets, axes, strict=True):
         _scatter(each, data[data["target"] == target], looks)
-        _finish(each, False, False, plain(target))
+        _finish(each, False, False, heading(target))
         each.set_xlabel(short_title(x))
         if leftmost(each):
             each.set_ylabel(short_title(y))

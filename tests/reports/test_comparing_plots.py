@@ -2,10 +2,15 @@
 
 import numpy as np
 from graftbench.reports.aggregates import normalised
+from graftbench.reports.plots.convergence import convergence
+from graftbench.reports.plots.gain import gain_heatmap
 from graftbench.reports.plots.ranking import profile
+from graftbench.reports.plots.throughput import throughput
 from graftbench.reports.plots.tradeoffs import precision_recall
 from graftbench.reports.scores import scores
 from graftbench.reports.settings import settings
+from graftbench.reports.style import theme
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from synthetic import EXTRACTOR, synthetic
 
 
@@ -42,3 +47,30 @@ def test_what_the_judge_taught_does_not_push_the_others_together():
     assert set(plot.data["label"]) == {"finetune", "scratch", "source-only"}
     assert "Left out: feature-d" in plot.caption
     assert "feature-d" not in [text.get_text() for text in plot.figure.legends[0].get_texts()]
+
+
+def test_the_names_of_folders_keep_the_end_that_tells_them_apart():
+    names = ["folder:/home/anna/data/portraits/sketches", "folder:/home/anna/data/portraits/paintings"]
+    rows, curves = synthetic(2, names, 2)
+    with theme():
+        axes = convergence(settings(rows, curves)[0]).figure.axes
+    titles = [each.get_title(loc="left") for each in axes]
+    assert titles == ["…anna/data/portraits/paintings", "…/anna/data/portraits/sketches"]
+
+
+def test_long_labels_are_whole_beside_bars_and_heat_maps():
+    rows, curves = synthetic(["scratch", "finetune", "l2-sp(on=both, strength=0.001)+ada"], 2, 2)
+    (setting,) = settings(rows, curves)
+    for draw in (throughput, gain_heatmap):
+        with theme():
+            figure = draw(setting).figure
+        canvas = FigureCanvasAgg(figure)
+        labels = [text.get_window_extent(canvas.get_renderer()) for text in figure.axes[0].get_yticklabels()]
+        assert min(box.x0 for box in labels) >= 0
+
+
+def test_a_logarithmic_axis_says_where_it_cuts_intervals_off():
+    rows, curves = synthetic(2, 1, 2)
+    assert "down to a quarter of its mean" in convergence(settings(rows, curves)[0]).caption
+    curves[f"kid@{EXTRACTOR}"] = 0.01
+    assert "down to a quarter of its mean" not in convergence(settings(rows, curves)[0]).caption
