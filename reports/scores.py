@@ -156,6 +156,8 @@ def strata_of(rows: pd.DataFrame, columns: tuple[str, ...]) -> Iterator[tuple[di
     keys = [name for name in columns if name in rows.columns]
     keys += [name for name in SETTINGS if name in rows.columns and rows[name].nunique(dropna=False) > 1]
     rows = with_machine(rows, [name for name in keys if name in MACHINE])
+    if "threads" in keys:
+        rows = rows.assign(threads=rows["threads"].astype("Int64"))  # a gap had made 1.0 of 1
     for key, group in rows.groupby(keys, sort=True, dropna=False):
         yield dict(zip(keys, key, strict=True)), group
 

@@ -1,5 +1,6 @@
 """Variance components of a balanced nested design: shot draw > training seed > evaluation sampling."""
 
+import numpy as np
 import pandas as pd
 
 from ..bench.errors import UserError
@@ -24,8 +25,8 @@ def variance_components(measured: pd.DataFrame, value: str) -> pd.DataFrame:
     seeds, evaluations = int(per_draw.iloc[0]), int(per_seed.iloc[0])
     if min(draws, seeds, evaluations) < 2:
         raise UserError(f"a variance needs two of each: {draws} draws, {seeds} seeds, {evaluations} evaluations given")
-    if measured[value].isna().any():
-        raise UserError(f"{int(measured[value].isna().sum())} of {len(measured)} measurements of {value} are missing")
+    if lacking := int((~np.isfinite(measured[value])).sum()):
+        raise UserError(f"{lacking} of {len(measured)} measurements of {value} are missing or no finite number")
     of_seed = measured.groupby(["draw", "seed"])[value].transform("mean")
     of_draw = measured.groupby("draw")[value].transform("mean")
     degrees = {

@@ -44,6 +44,7 @@ def test_the_estimate_is_unbiased_in_a_small_design():
         (lambda frame: frame.iloc[1:], "not balanced"),
         (lambda frame: frame[frame["draw"] == 0], "needs two of each: 1 draws"),
         (lambda frame: frame.assign(kid=np.nan), "18 of 18 measurements of kid are missing"),
+        (lambda frame: frame.assign(kid=np.inf), "18 of 18 measurements of kid are missing or no finite number"),
     ],
 )
 def test_designs_that_cannot_be_analysed_are_refused(broken, message):
