@@ -47,6 +47,10 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def is_url(place: str) -> bool:
+    return "://" in place
+
+
 def cache_root() -> Path:
     """Where downloads, features and trained sources are kept: ``$GRAFTBENCH_CACHE`` or ``~/.cache/graftbench``.
 

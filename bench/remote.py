@@ -17,7 +17,7 @@ import fsspec
 import pandas as pd
 
 from .errors import UserError
-from .files import sha256_of
+from .files import is_url, sha256_of
 from .outcome import read_outcome
 from .rows import read_curves, read_rows, without_superseded, write_table
 from .store import Store
@@ -37,10 +37,6 @@ class Listing:
     cells: dict[str, list[str]] = field(default_factory=dict)
     conflicts: list[str] = field(default_factory=list)
     files: dict[str, str] = field(default_factory=dict)
-
-
-def is_url(place: str) -> bool:
-    return "://" in place
 
 
 @contextlib.contextmanager

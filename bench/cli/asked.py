@@ -5,13 +5,31 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..errors import UserError
+from ..files import is_url
+
 if TYPE_CHECKING:
     from ..matrix import Matrix
     from ..planning import Plan
 
+
+def here(given: str | Path) -> Path:
+    """The ``parser`` of every path: one of a URL would lie in a folder called ``s3:``, and nothing would say so."""
+    if is_url(str(given)):
+        raise UserError(
+            f"{given}: is a URL, and this has to be on this machine; `graftbench push STORE URL` brings a finished "
+            "store there, and rows, merge, rank, compare, verify and export read it from there"
+        )
+    return Path(given)
+
+
 MatrixName = Annotated[str, typer.Argument(help="a shipped matrix (quick, cpu, …) or a YAML file")]
-StorePath = Annotated[Path | None, typer.Option("--store", help="folder of the results; runs/<matrix> if left out")]
-Plugins = Annotated[list[Path], typer.Option("--plugin", help="a Python file that registers your own components")]
+StorePath = Annotated[
+    Path | None, typer.Option("--store", parser=here, help="folder of the results; runs/<matrix> if left out")
+]
+Plugins = Annotated[
+    list[Path], typer.Option("--plugin", parser=here, help="a Python file that registers your own components")
+]
 Only = Annotated[list[str], typer.Option("--strategy", help="this strategy instead of the matrix's (repeatable)")]
 
 

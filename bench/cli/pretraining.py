@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import app
-from .asked import Plugins
+from .asked import Plugins, here
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -20,7 +20,7 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N")]
 @app.command()
 def pretrain(
     domain: Annotated[str, typer.Argument(help="source domain")],
-    out: Annotated[Path | None, typer.Option(help="folder of the artefact; the cache if left out")] = None,
+    out: Annotated[Path | None, typer.Option(parser=here, help="folder of the artefact; the cache if left out")] = None,
     backbone: str = "dcgan",
     resolution: Annotated[int, typer.Option(min=1, max=4096)] = 32,
     width: Annotated[int, typer.Option(min=1, max=4096)] = 32,

@@ -79,7 +79,8 @@ def stored_rows(given: str) -> "pd.DataFrame":
     """The rows of a store or of a Parquet file. Other outcomes that merging kept are not counted, which is said."""
     from ...reports.bundle import MANIFEST, read_bundle
     from ..errors import UserError
-    from ..remote import is_url, read_rows_at
+    from ..files import is_url
+    from ..remote import read_rows_at
     from ..rows import conflict_folders, read_rows, without_superseded
     from ..store import Store
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import app
+from .asked import here
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +23,7 @@ BUNDLE = Path("reports/results")
 
 
 @app.command()
-def report(store: Annotated[Path, typer.Argument(help="folder of a benchmark's results")]):
+def report(store: Annotated[Path, typer.Argument(parser=here, help="folder of a benchmark's results")]):
     """Write the report of a store: index.html, tables and figures.
 
     Seconds are the cells' own, or those that `graftbench throughput --out STORE/throughput` measured exclusively.
@@ -34,8 +35,10 @@ def report(store: Annotated[Path, typer.Argument(help="folder of a benchmark's r
 
 @app.command()
 def bundle(
-    store: Annotated[Path, typer.Argument(help="folder of a benchmark's results")],
-    to: Annotated[Path, typer.Option(help="where the bundle goes; one that is there is replaced")] = BUNDLE,
+    store: Annotated[Path, typer.Argument(parser=here, help="folder of a benchmark's results")],
+    to: Annotated[
+        Path, typer.Option(parser=here, help="where the bundle goes; one that is there is replaced")
+    ] = BUNDLE,
 ):
     """Pack a store's rows, curves, environment and a few pictures: what the paper's figures are rebuilt from."""
     from ...reports.bundle import write_bundle
@@ -60,9 +63,9 @@ def bundle(
 @app.command()
 def readme(
     file: Annotated[
-        Path, typer.Argument(help="the README with the markers <!-- results --> and <!-- /results -->")
+        Path, typer.Argument(parser=here, help="the README with the markers <!-- results --> and <!-- /results -->")
     ] = Path("README.md"),
-    results: Annotated[Path, typer.Option("--bundle", help="the results bundle")] = BUNDLE,
+    results: Annotated[Path, typer.Option("--bundle", parser=here, help="the results bundle")] = BUNDLE,
 ):
     """Put the table of a results bundle into the README."""
     from ...reports.bundle import read_bundle
@@ -76,9 +79,11 @@ def readme(
 
 @app.command()
 def figures(
-    results: Annotated[Path | None, typer.Option("--bundle", help="another bundle than the file names")] = None,
-    spec: Annotated[Path | None, typer.Option(help="another list than reports/figures.yaml")] = None,
-    to: Annotated[Path, typer.Option(help="where figures, tables and paper.tex go")] = Path("paper"),
+    results: Annotated[
+        Path | None, typer.Option("--bundle", parser=here, help="another bundle than the file names")
+    ] = None,
+    spec: Annotated[Path | None, typer.Option(parser=here, help="another list than reports/figures.yaml")] = None,
+    to: Annotated[Path, typer.Option(parser=here, help="where figures, tables and paper.tex go")] = Path("paper"),
 ):
     """Rebuild every figure and table of the benchmark paper from a results bundle."""
     from ...reports.bundle import read_bundle

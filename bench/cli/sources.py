@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from . import app
+from .asked import here
 
 
 class Layout(StrEnum):
@@ -17,10 +18,12 @@ class Layout(StrEnum):
 
 @app.command("import")
 def import_source(
-    file: Annotated[Path, typer.Argument(help="the checkpoint")],
+    file: Annotated[Path, typer.Argument(parser=here, help="the checkpoint")],
     layout: Annotated[Layout, typer.Option("--format", help="how its tensors are named")],
     domain: Annotated[str, typer.Option(help="the domain that it was trained on, as matrices name it")],
-    out: Annotated[Path | None, typer.Option(help="folder of the artefact; in the cache if left out")] = None,
+    out: Annotated[
+        Path | None, typer.Option(parser=here, help="folder of the artefact; in the cache if left out")
+    ] = None,
     backbone: Annotated[str | None, typer.Option(help="of a safetensors file")] = None,
     resolution: Annotated[int | None, typer.Option(min=1, max=4096, help="of a safetensors file, in pixels")] = None,
     width: Annotated[int | None, typer.Option(min=1, max=4096, help="of a safetensors file, in channels")] = None,

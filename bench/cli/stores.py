@@ -6,12 +6,13 @@ from typing import Annotated
 import typer
 
 from . import app
+from .asked import here
 
 StoreName = Annotated[str, typer.Argument(help="folder of a benchmark, or the URL that it was pushed to")]
 
 
 @app.command()
-def status(store: Annotated[Path, typer.Argument(help="folder of a benchmark")]):
+def status(store: Annotated[Path, typer.Argument(parser=here, help="folder of a benchmark")]):
     """Show how the cells of a store ended."""
     from ..rows import read_statuses
     from ..store import Store
@@ -38,7 +39,8 @@ def rows(
 ):
     """Show or write what a store holds, one row per cell."""
     from ..errors import UserError
-    from ..remote import is_url, local, read_rows_at, write_table_at
+    from ..files import is_url
+    from ..remote import local, read_rows_at, write_table_at
     from ..rows import read_conflicts, read_curves, read_rows
     from ..store import Store
 
@@ -66,7 +68,9 @@ SHOWN = ("key", "kimg", "seconds", "label", "target", "shots", "seed", "status",
 @app.command()
 def merge(
     stores: Annotated[list[str], typer.Argument(help="folders of benchmarks, or URLs that they were pushed to")],
-    out: Annotated[Path, typer.Option(help="folder of the merged store; what it holds already counts first")],
+    out: Annotated[
+        Path, typer.Option(parser=here, help="folder of the merged store; what it holds already counts first")
+    ],
 ):
     """Join stores made on different machines; they are only read, and nothing of them is left behind.
 
@@ -99,8 +103,10 @@ def merge(
 def export(
     store: StoreName,
     cell: Annotated[str, typer.Argument(help="a cell's key, or how it begins; `graftbench rows STORE` lists them")],
-    out: Annotated[Path, typer.Argument(help="a new folder")],
-    plugin: Annotated[list[Path], typer.Option("--plugin", help="the Python file of the cell's own components")] = [],
+    out: Annotated[Path, typer.Argument(parser=here, help="a new folder")],
+    plugin: Annotated[
+        list[Path], typer.Option("--plugin", parser=here, help="the Python file of the cell's own components")
+    ] = [],
 ):
     """Write a cell's generator as a folder to take away: weights, spec, samples and a model card with a snippet."""
     from ..export import export_cell
@@ -115,7 +121,7 @@ def export(
 
 @app.command()
 def push(
-    folder: Annotated[Path, typer.Argument(help="folder of a benchmark or of a results bundle")],
+    folder: Annotated[Path, typer.Argument(parser=here, help="folder of a benchmark or of a results bundle")],
     url: Annotated[str, typer.Argument(help="where it goes: s3://bucket/name, or what else fsspec knows")],
 ):
     """Bring what has ended of a store, with its tables and report, to a URL. Nothing that is there is lost.
@@ -123,7 +129,7 @@ def push(
     `rows`, `merge`, `rank`, `compare`, `verify` and `export` take the URL in place of a folder.
     """
     from ..errors import UserError
-    from ..remote import is_url
+    from ..files import is_url
     from ..remote import push as push_to
 
     if not is_url(url):

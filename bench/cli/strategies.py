@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import app
+from .asked import here
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +28,7 @@ def _new() -> None:
 @new.command("strategy")
 def new_strategy(
     name: Annotated[str, typer.Argument(help="what matrices and tables call it: lower-case words and hyphens")],
-    folder: Annotated[Path, typer.Option(help="where the file is written")] = Path(),
+    folder: Annotated[Path, typer.Option(parser=here, help="where the file is written")] = Path(),
 ):
     """Write a strategy of twenty lines that works, with comments that say what to change."""
     from ..new_strategy import write_new_strategy

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from . import app
+from .asked import here
 
 
 @app.command()
@@ -23,7 +24,10 @@ def throughput(
     precision: Annotated[str, typer.Option(help="float32, tf32 or bfloat16")] = "float32",
     compile: Annotated[bool, typer.Option(help="run the networks through torch.compile")] = False,
     out: Annotated[
-        Path, typer.Option(help="folder of the stored results; STORE/throughput to have them in that store's report")
+        Path,
+        typer.Option(
+            parser=here, help="folder of the stored results; STORE/throughput to have them in that store's report"
+        ),
     ] = Path("runs/throughput"),
     allow_busy: Annotated[bool, typer.Option(help="measure on a busy machine, and flag the result")] = False,
 ):

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from . import app
-from .asked import MatrixName, Plugins, load_asked
+from .asked import MatrixName, Plugins, here, load_asked
 
 
 @app.command()
@@ -19,7 +19,9 @@ def variance(
     evaluations: Annotated[int, typer.Option(min=2, help="sets of fakes of each trained model")] = 3,
     kimg: Annotated[float | None, typer.Option(help="budget of a run; the matrix's if left out")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N")] = "auto",
-    out: Annotated[Path | None, typer.Option(help=".csv or .parquet file for the single measurements")] = None,
+    out: Annotated[
+        Path | None, typer.Option(parser=here, help=".csv or .parquet file for the single measurements")
+    ] = None,
     plugin: Plugins = [],
 ):
     """Separate the variance of shot draw, training seed and evaluation sampling by a small nested design."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import app
+from .asked import here
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +22,9 @@ def verify(
     store: Annotated[str, typer.Argument(help="folder of a benchmark, or of a results bundle, or its URL")],
     rerun: Annotated[int, typer.Option(min=1, help="so many finished cells are run again and compared")] = 1,
     no_rerun: Annotated[bool, typer.Option("--no-rerun", help="run no cell again")] = False,
-    plugin: Annotated[list[Path], typer.Option("--plugin", help="the Python file of the cells' components")] = [],
+    plugin: Annotated[
+        list[Path], typer.Option("--plugin", parser=here, help="the Python file of the cells' components")
+    ] = [],
 ):
     """Recompute all derived numbers, check all hashes, run a cell again; exits with 1 if anything does not agree."""
     from ...reports.bundle import MANIFEST

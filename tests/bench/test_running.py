@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 import time
+from pathlib import Path
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
@@ -236,6 +238,8 @@ def test_each_way_to_fail_is_a_row_with_its_reason_and_the_others_complete(graft
         (["pretrain", "toyfaces", "--kimg", "-1"], "--kimg must be more than 0"),
         (["pretrain", "toyfaces", "--batch", "0"], "--batch"),
         (["status", "nowhere"], "nowhere: no benchmark is stored here"),
+        (["status", "s3://b/m"], "s3://b/m: is a URL, and this has to be on this machine; `graftbench push STORE URL`"),
+        (["run", "tiny.yaml", "--store", "s3://b/m"], "s3://b/m: is a URL"),
         (["plan", "shots.yaml"], "images to draw shots from, not 999999"),
     ],
 )
@@ -290,6 +294,22 @@ def test_status_counts_what_became_of_the_cells(graftbench, matrix_file, tmp_pat
 def test_the_version_is_one_line(graftbench):
     done = graftbench("--version")
     assert done.returncode == 0 and done.stdout.startswith("graftbench ") and len(done.stdout.splitlines()) == 1
+
+
+def test_a_url_is_refused_wherever_a_path_is_asked_for():
+    """As a path it would be a folder called ``s3:``."""
+    from graftbench.bench.cli import app
+    from graftbench.bench.cli.asked import here
+    from typer.main import get_command
+
+    commands: list[Any] = list(vars(get_command(app))["commands"].values())
+    found = {}
+    for command in commands:
+        commands += vars(command).get("commands", {}).values()
+        for each in (parameter.type_descriptor for parameter in command.params):
+            if Path in (each.annotation, *get_args(each.annotation)):
+                found[f"{command.name} {each.parameter_info.help}"] = each.parameter_info.parser
+    assert len(found) > 15 and set(found.values()) == {here}, found
 
 
 def test_help_imports_no_torch():
