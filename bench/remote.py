@@ -19,7 +19,7 @@ import pandas as pd
 from .errors import UserError
 from .files import is_url, sha256_of
 from .outcome import read_outcome
-from .rows import read_curves, read_rows, without_superseded, write_table
+from .rows import copy_tables, without_superseded, write_table
 from .store import Store
 
 MANIFEST = "manifest.json"
@@ -103,25 +103,33 @@ def push(folder: Path, url: str) -> int:
     if (folder / BUNDLE).is_file():
         return _push_bundle(folder, url)
     store = Store(folder)
-    read_rows(store)
-    read_curves(store)
+    with tempfile.TemporaryDirectory(prefix="graftbench-") as scratch:
+        count = _push_store(store, url, Path(scratch))
+    if (store.root / "tuning" / "cells").is_dir():
+        count += push(store.root / "tuning", f"{url.rstrip('/')}/tuning")
+    return count
+
+
+def _push_store(store: Store, url: str, scratch: Path) -> int:
+    """Bring a store to ``url``, its tables by way of ``scratch``: a store that cannot be written to keeps old ones."""
+    tables = copy_tables(store, scratch)
     ours, theirs = list_store(store), list_place(url)
+    ours.files |= {name: sha256_of(scratch / name) for name in tables}
     _require_superset(ours, theirs, store, url)
     changed = [key for key, outcome in ours.cells.items() if theirs.cells.get(key) != outcome]
     fresh = [f"cells/{key}" for key in changed]
     fresh += [f"conflicts/{name}" for name in ours.conflicts if name not in theirs.conflicts]
     files = [path for name in fresh for path in _cell_files(store.root / name)]
     statuses = [path for path in files if path.name == "status.json"]
-    beside = [store.root / name for name, digest in ours.files.items() if theirs.files.get(name) != digest]
+    beside = [name for name, digest in ours.files.items() if theirs.files.get(name) != digest]
     with place(url) as (system, path):
-        for batch in ([file for file in files if file.name != "status.json"], statuses, beside):
+        for batch in ([file for file in files if file.name != "status.json"], statuses):
             _put(system, batch, store.root, path)
+        _put(system, [store.root / name for name in beside if name not in tables], store.root, path)
+        _put(system, [scratch / name for name in beside if name in tables], scratch, path)
         if files or beside:
             system.pipe_file(f"{path}/{MANIFEST}", json.dumps(vars(ours), sort_keys=True).encode())
-    count = len(files) + len(beside)
-    if (store.root / "tuning" / "cells").is_dir():
-        count += push(store.root / "tuning", f"{url.rstrip('/')}/tuning")
-    return count
+    return len(files) + len(beside)
 
 
 def list_store(store: Store) -> Listing:

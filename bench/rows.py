@@ -8,6 +8,7 @@ import json
 import logging
 import math
 import os
+import shutil
 import time
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -43,7 +44,7 @@ def read_rows(store: Store, *, superseded: bool = False) -> pd.DataFrame:
     A cell that was asked for again with newer code, another source model, other images in the user's folder or another
     choice of a search has two keys; the one that was asked for earlier is left out unless ``superseded``.
     """
-    rows = _read(store, "rows.parquet", "status.json", lambda folder: [_row(folder)])
+    rows = _read(store, "rows.parquet")
     return rows if superseded else without_superseded(rows)
 
 
@@ -77,8 +78,27 @@ def make_count(store: Store, keys: Collection[str]) -> tuple[int, int]:
 
 def read_curves(store: Store) -> pd.DataFrame:
     """One row per cell and evaluation, in order; also kept as ``curves.parquet``."""
-    curves = _read(store, "curves.parquet", "curve.jsonl", _points)
+    curves = _read(store, "curves.parquet")
     return curves if len(curves.columns) else pd.DataFrame(columns=["key", "kimg", "seconds"])
+
+
+def copy_tables(store: Store, folder: Path) -> list[str]:
+    """Bring ``rows.parquet`` and ``curves.parquet`` up to date, and copies of them to ``folder``; returns their names.
+
+    The copies are what was read also of a store that cannot be written to. One without cells may have none.
+    """
+    copies = []
+    for name in TABLES:
+        table, is_new = _up_to_date(store, name)
+        if is_new:
+            _keep(table, store.root / name)
+            _write_kept(table, folder / name)
+        elif (store.root / name).is_file():
+            shutil.copyfile(store.root / name, folder / name)
+        else:
+            continue
+        copies.append(name)
+    return copies
 
 
 def read_statuses(store: Store) -> pd.DataFrame:
@@ -129,8 +149,18 @@ def require_table_name(place: str) -> None:
         raise UserError(f"{place}: must end in .csv or .parquet")
 
 
-def _read(store: Store, name: str, watched: str, read: Callable[[Path], list[dict[str, Any]]]) -> pd.DataFrame:
-    """The kept table, with the cells read anew whose ``watched`` file is not the one that it was made from."""
+def _read(store: Store, name: str) -> pd.DataFrame:
+    """The kept table, brought up to date."""
+    table, is_new = _up_to_date(store, name)
+    if is_new:
+        _keep(table, store.root / name)
+    return table.drop(columns=STAMP, errors="ignore")
+
+
+def _up_to_date(store: Store, name: str) -> tuple[pd.DataFrame, bool]:
+    """The kept table, with the cells read anew whose watched file is not the one that it was made from; whether it has
+    become another one by that."""
+    watched, read = TABLES[name]
     stamps = _stamps(store, watched)
     kept = _kept(store.root / name)
     fresh = kept[STAMP] == kept["key"].map(stamps) if len(kept) else pd.Series(dtype=bool)
@@ -144,13 +174,12 @@ def _read(store: Store, name: str, watched: str, read: Callable[[Path], list[dic
         parts.append(pd.DataFrame(rows))
     parts = [part for part in parts if len(part)]
     if not parts and fresh.all():
-        return kept.drop(columns=STAMP, errors="ignore")
+        return kept, False
     parts += [kept[fresh]] if fresh.any() else []
     table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
     if len(table):
         table = table.sort_values("key", kind="stable", ignore_index=True)
-    _keep(table, store.root / name)
-    return table.drop(columns=STAMP, errors="ignore")
+    return table, True
 
 
 def _stamps(store: Store, watched: str) -> dict[str, int]:
@@ -185,12 +214,16 @@ def _kept(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
 def _keep(frame: pd.DataFrame, path: Path) -> None:
     """Write the table; a store that cannot be written to is still read."""
     try:
-        table = pa.Table.from_pandas(frame, preserve_index=False)
-        table = table.replace_schema_metadata({**(table.schema.metadata or {}), b"graftbench": FORMAT})
-        with replacing(path) as temporary, temporary.open("wb") as file:  # pyarrow takes no name that is not UTF-8
-            pq.write_table(table, file)
+        _write_kept(frame, path)
     except (OSError, pa.ArrowException) as error:
         log.warning("%s is not kept (%s); reading this store will be slow each time", path, error)
+
+
+def _write_kept(frame: pd.DataFrame, path: Path) -> None:
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    table = table.replace_schema_metadata({**(table.schema.metadata or {}), b"graftbench": FORMAT})
+    with replacing(path) as temporary, temporary.open("wb") as file:  # pyarrow takes no name that is not UTF-8
+        pq.write_table(table, file)
 
 
 def kept_rows(path: Path) -> pd.DataFrame:
@@ -268,6 +301,13 @@ def _points(folder: Path) -> list[dict[str, Any]]:
     path = folder / "curve.jsonl"
     points = read_lines(path) if path.is_file() else []
     return [{"key": folder.name, **checked_numbers(path, point)} for point in points]
+
+
+TABLES: dict[str, tuple[str, Callable[[Path], list[dict[str, Any]]]]] = {
+    "rows.parquet": ("status.json", lambda folder: [_row(folder)]),
+    "curves.parquet": ("curve.jsonl", _points),
+}
+"""Of each kept table: the file of a cell that is watched, and what reads the cell's lines of the table."""
 
 
 def checked_numbers(path: Path, found: dict[str, Any]) -> dict[str, Any]:

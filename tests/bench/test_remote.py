@@ -8,6 +8,7 @@ import fsspec
 import pandas as pd
 import pytest
 from finished import KID, a_cell, fail, finish
+from graftbench.bench import rows
 from graftbench.bench.cli.verifying import verify_tables
 from graftbench.bench.errors import UserError
 from graftbench.bench.merging import merge
@@ -75,6 +76,17 @@ def test_pushing_again_sends_nothing_and_one_more_cell_sends_that_cell(bucket, s
     folder = finish(stores[0], a_cell(1), kid=0.6)
     files = [path for path in folder.iterdir() if path.name != "lock"]
     assert push(stores[0].root, URL) == len(files) + len(["rows.parquet", "curves.parquet"])
+
+
+def test_a_store_that_cannot_be_written_to_is_pushed_with_tables_of_what_it_holds(bucket, stores, monkeypatch):
+    finish(stores[0], a_cell(0), kid=0.5)
+    read_rows(stores[0])
+    finish(stores[0], a_cell(1), kid=0.6)
+    monkeypatch.setattr(rows, "_keep", lambda table, path: None)
+    push(stores[0].root, URL)
+    assert set(read_rows_at(URL)[KID]) == {0.5, 0.6}
+    assert set(read_rows_at(URL, "curves.parquet").key) == {a_cell(0).key, a_cell(1).key}
+    assert push(stores[0].root, URL) == 0
 
 
 def test_a_push_never_replaces_a_result_that_the_store_lacks(bucket, stores):
