@@ -1,15 +1,20 @@
 """Writing files so that a kill at any moment leaves either the old state or the new one."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
+import re
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from .errors import UserError
+
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EACCES, errno.EPERM)
+"""The system's codes for a disk that is full, read-only or not ours."""
 
 
 @contextlib.contextmanager
@@ -28,8 +33,18 @@ def replacing(path: Path) -> Iterator[Path]:
     except OSError as error:
         error.filename = error.filename or str(path)  # of a full disk the system does not say it
         raise
+    except Exception as error:
+        if (code := _code_in_words(error)) is None:
+            raise
+        raise OSError(code, os.strerror(code), str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _code_in_words(error: Exception) -> int | None:
+    """The system's code, which safetensors has in its message only."""
+    found = re.search(r"(?:os error|code:) (\d+)", str(error))
+    return int(found[1]) if found and type(error).__name__ == "SafetensorError" else None
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:

@@ -13,6 +13,7 @@ import typer
 from typer.exceptions import TyperException
 
 from ..errors import UserError
+from ..files import UNWRITABLE
 
 app = typer.Typer(
     name="graftbench",
@@ -62,24 +63,15 @@ for subject in SUBJECTS:
     importlib.import_module(f"{__name__}.{subject}")
 
 
-UNWRITABLE = (
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EROFS,
-    errno.EACCES,
-    errno.EPERM,
-    errno.ENOTDIR,
-    errno.EISDIR,
-    errno.EEXIST,
-    errno.ENAMETOOLONG,
-)
+NO_PLACE = (*UNWRITABLE, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG)
+"""The system's codes for a place where nothing can be written: also one that is no folder, or none of ours."""
 
 
 def main() -> None:
     """Run the command line. A ``UserError`` becomes one line on standard error and exit code 2.
 
-    So does a command line that is none, and a place that cannot be written: a full or read-only disk, one that is
-    somebody else's, or one inside of a file.
+    So does a command line that is none, and a place that cannot be written: a full or read-only disk, one that
+    takes no file of that size or is somebody else's, or one inside of a file.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # neither closed nor a test's
@@ -97,7 +89,7 @@ def main() -> None:
         print(f"graftbench: {error}", file=sys.stderr)
         raise SystemExit(2) from None
     except OSError as error:
-        if error.errno not in UNWRITABLE:
+        if error.errno not in NO_PLACE:
             raise
         place = error.filename2 or error.filename or "output"  # of a copy the second is the one that is written
         print(f"graftbench: {place}: {error.strerror}; what was stored is kept", file=sys.stderr)

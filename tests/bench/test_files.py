@@ -3,6 +3,8 @@
 import errno
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -38,6 +40,16 @@ def test_a_full_disk_is_named_by_the_file_that_was_to_be_written(tmp_path):
     with pytest.raises(OSError, match="No space") as full, replacing(tmp_path / "text"):
         raise OSError(errno.ENOSPC, "No space left on device")
     assert full.value.filename == str(tmp_path / "text")
+
+
+def test_what_is_too_large_for_the_disk_is_said_of_weights_as_of_text(tmp_path):
+    code = "import resource, sys; from pathlib import Path; from graftbench.bench.files import replacing\n"
+    code += "from safetensors.numpy import save_file; import numpy as np\n"
+    code += "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+    code += "try:\n    with replacing(Path('weights')) as temporary: save_file({'a': np.zeros(1000)}, temporary)\n"
+    code += "except OSError as error: sys.exit(f'{error.filename} {error.errno}')"
+    done = subprocess.run([sys.executable, "-B", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.stderr.strip() == f"weights {errno.EFBIG}" and list(tmp_path.iterdir()) == []
 
 
 def test_a_user_without_a_home_folder_is_told_what_to_set(monkeypatch):

@@ -1,6 +1,7 @@
 """``graftbench run`` as a user meets it: what it stores, what it repeats, and how it answers mistakes."""
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -317,6 +318,15 @@ def test_help_imports_no_torch():
     code += "sys.exit('torch' in sys.modules)"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert shown.returncode == 0 and "pretrain" in shown.stdout
+
+
+def test_a_disk_that_takes_no_large_file_is_said_in_one_line(finished_run, tmp_path):
+    graftbench = f"ulimit -f 4; {sys.executable} -B -m graftbench"  # a compiled module would be cut off, too
+    for command in ("merge {0} --out {1}/merged", "bundle {0} --to {1}/bundle", "report {1}/copy"):
+        shutil.copytree(finished_run, tmp_path / "copy", dirs_exist_ok=True)
+        asked = command.format(finished_run, tmp_path)
+        done = subprocess.run(["bash", "-c", f"{graftbench} {asked}"], capture_output=True, text=True, check=False)
+        assert done.returncode == 2 and "File too large; what was stored is kept" in done.stderr, done.stderr
 
 
 def test_a_folder_that_is_gone_is_said_in_one_line(graftbench, matrix_file, tmp_path):
