@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..bench.errors import UserError, nearest
+from ..bench.files import write_atomically
 from .bundle import Bundle, read_bundle
 from .catalogue import rankings
 from .latex import PREAMBLE, escape, to_latex
@@ -118,19 +119,17 @@ def rebuild(paper: Paper, bundle_folder: Path, folder: Path) -> list[Path]:
         files = save(drawn, folder / "figures", ("pdf",))
         written += files.values()
         shown.append(_figure_tex(drawn))
-    tables = folder / "tables"
-    tables.mkdir(parents=True, exist_ok=True)
     for spec, group in _tables(paper, bundle.rows):
         if not group:
             missing.append(f"table {spec.name} (nothing of {spec.metric or spec.subject} was measured)")
             continue
-        path = tables / f"{spec.name}.tex"
-        path.write_text("\n".join(map(to_latex, group)), encoding="utf-8")
+        path = folder / "tables" / f"{spec.name}.tex"
+        write_atomically(path, "\n".join(map(to_latex, group)))
         written.append(path)
         shown.append(f"\\input{{tables/{spec.name}}}\n")
     path = folder / "paper.tex"
     head = f"\\documentclass{{article}}\n{PREAMBLE}\n\\begin{{document}}\n"
-    path.write_text(head + "\\clearpage\n".join(shown) + "\\end{document}\n", encoding="utf-8")
+    write_atomically(path, head + "\\clearpage\n".join(shown) + "\\end{document}\n")
     if missing:
         raise UserError(f"{bundle_folder} cannot give: {'; '.join(missing)}")
     return [*written, path]

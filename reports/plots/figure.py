@@ -1,5 +1,6 @@
 """A plot with everything that belongs to it (caption, alternative text, data), and its files."""
 
+import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from pandas.api.types import is_numeric_dtype
 
+from ...bench.files import write_atomically
 from ..formats import safe
 from ..style import Look, theme
 
@@ -52,16 +54,20 @@ class Absent:
 
 
 def save(plot: Plot, folder: Path, formats: tuple[str, ...] = ("svg", "pdf", "png")) -> dict[str, Path]:
-    """Write the figure in each format and its data as CSV; returns the paths by format (``csv`` among them)."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write the figure in each format and its data as CSV; returns the paths by format (``csv`` among them).
+
+    Each file whole or not at all: of a full disk matplotlib's PDF writer says nothing but an error of its own.
+    """
     files = {}
     with theme():
         for kind in formats:
             files[kind] = folder / f"{plot.name}.{kind}"
-            plot.figure.savefig(files[kind], format=kind, metadata=METADATA[kind])
+            drawn = io.BytesIO()
+            plot.figure.savefig(drawn, format=kind, metadata=METADATA[kind])
+            write_atomically(files[kind], drawn.getvalue())
     files["csv"] = folder / f"{plot.name}.csv"
     harmless = plot.data.apply(lambda column: column if is_numeric_dtype(column) else column.map(safe))
-    harmless.to_csv(files["csv"], index=False, float_format="%.8g", lineterminator="\n")
+    write_atomically(files["csv"], harmless.to_csv(index=False, float_format="%.8g", lineterminator="\n"))
     return files
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import resource
 import subprocess
 import sys
 from functools import partial
@@ -231,6 +232,19 @@ def test_a_strategy_named_like_a_formula_is_none_in_the_data_of_a_figure(tmp_pat
     read = pd.read_csv(save(plot, tmp_path, ("svg",))["csv"])
     assert read["label"].tolist() == ["'=1+1", "finetune"]
     assert read["x"].tolist() == pytest.approx(plot.data["x"].tolist())
+
+
+def test_a_full_disk_leaves_the_figure_that_was_there(tmp_path):
+    (setting,) = settings(*synthetic(["scratch", "finetune"], 1, 2))
+    good = {path: path.read_bytes() for path in save(pareto(setting), tmp_path, ("pdf",)).values()}
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))  # to a file, the same as a disk without room
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            save(pareto(setting), tmp_path, ("pdf",))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == good
 
 
 def test_a_picture_that_cannot_be_read_is_named_in_one_line(results, tmp_path):
