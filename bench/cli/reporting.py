@@ -105,6 +105,7 @@ def _say_behind(bundle: "Bundle") -> None:
 
 def write_store_report(store: "Store") -> Path:
     """Write ``<store>/report/`` from what is stored; returns the page's path."""
+    from ...datasets.collection import displayed
     from ...reports.ladder import frozen_ladders
     from ...reports.report import write_report
     from ..outcome import read_json
@@ -119,7 +120,7 @@ def write_store_report(store: "Store") -> Path:
         **pictures(store, rows),
         ladders=targets,
         environment=read_json(described) if described.is_file() else None,
-        title=f"graftbench: {store.root.resolve().name}",
+        title=f"graftbench: {displayed(store.root.resolve().name)}",  # a folder's name need not be UTF-8
     )
 
 

@@ -1,6 +1,7 @@
 """``graftbench run`` as a user meets it: what it stores, what it repeats, and how it answers mistakes."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -56,6 +57,14 @@ def test_a_store_in_which_nothing_was_asked_for_yet_has_a_report(graftbench, tmp
     done = graftbench("report", "empty")
     assert done.returncode == 0, done.stderr
     assert "holds no cells yet" in (tmp_path / "empty/report/index.html").read_text()
+
+
+def test_a_store_whose_name_is_no_text_has_a_report(graftbench, tmp_path):
+    store = tmp_path / os.fsdecode(b"caf\xe9")
+    (store / "cells").mkdir(parents=True)
+    done = graftbench("report", store)
+    assert done.returncode == 0, done.stderr
+    assert r"<title>graftbench: caf\udce9</title>" in (store / "report/index.html").read_text()
 
 
 @pytest.mark.slow
