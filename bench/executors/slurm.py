@@ -4,7 +4,10 @@ Each array task runs a chunk of cells one after the other. Before its time limit
 and the task is requeued with the cells that are left.
 """
 
+import contextlib
 import dataclasses
+import io
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -121,12 +124,18 @@ def make_executor(folder: Path, slots: int | None, options: SlurmOptions) -> Any
 
 
 def _submit(executor: Any, jobs: list[Job], options: SlurmOptions, lost: int) -> list[_Task]:
-    """One array whose tasks have ``cells_per_task`` cells each."""
+    """One array whose tasks have ``cells_per_task`` cells each. Raises ``UserError`` with sbatch's words."""
+    from submitit.core.utils import FailedJobError, FailedSubmissionError
+
     size = options.cells_per_task
     chunks = [jobs[i : i + size] for i in range(0, len(jobs), size)]
     threads = options.threads or int(options.parameters.get("cpus_per_task", 1))
-    with executor.batch():
-        submitted = [executor.submit(Chunk(chunk, threads)) for chunk in chunks]
+    try:
+        with contextlib.redirect_stderr(io.StringIO()), executor.batch():  # submitit prints what it raises, too
+            submitted = [executor.submit(Chunk(chunk, threads)) for chunk in chunks]
+    except (FailedJobError, FailedSubmissionError) as error:
+        said = " ".join(str(error).split()) or "nothing"
+        raise UserError(f"sbatch takes no job as asked with --executor-option: {said}") from error
     return [_Task(each, chunk, lost) for each, chunk in zip(submitted, chunks, strict=True)]
 
 
@@ -139,16 +148,26 @@ def _settle(executor: Any, task: _Task, options: SlurmOptions) -> list[_Task]:
     lost = state.startswith(LOST)
     if lost and task.lost < options.retries:
         return _submit(executor, missing, options, task.lost + 1)
+    if state.startswith("CANCELLED"):
+        for job in missing:
+            write_status(job.folder, "killed", f"its Slurm task ended {state}; --retry goes on from its checkpoint")
+        return []
     culprit, *others = missing
     if lost:
         write_status(culprit.folder, "killed", f"its machine was lost {task.lost + 1} times ({state})")
     elif state.startswith("OUT_OF_ME"):
         write_status(culprit.folder, "out-of-memory", "Slurm stopped the task for its memory; raise mem_gb")
     else:
-        reason = (str(task.submitted.exception() or "").strip() or state).splitlines()[-1]
-        timed_out = state.startswith("TIMEOUT") or "timed-out" in reason
-        write_status(culprit.folder, "timeout" if timed_out else "failed", f"its Slurm task ended: {reason}")
+        said = _last_words(task.submitted)
+        timed_out = state.startswith(("TIMEOUT", "DEADLINE")) or "timed-out" in said
+        write_status(culprit.folder, "timeout" if timed_out else "failed", f"its Slurm task ended {state}: {said}")
     return _submit(executor, others, options, task.lost) if others else []
+
+
+def _last_words(submitted: Any) -> str:
+    """The last line of what a task wrote; submitit has it between lines of dashes."""
+    _, *written = re.split(r"\n-{20,}\n", str(submitted.exception() or ""))
+    return written[0].strip().splitlines()[-1] if written and written[0].strip() else "it wrote nothing"
 
 
 def _is_missing(job: Job) -> bool:

@@ -3,6 +3,7 @@
 import contextlib
 import importlib.util
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 from graftbench.bench.errors import UserError
+from graftbench.bench.executors import slurm
 from graftbench.bench.executors.choice import choose_executor
 from graftbench.bench.executors.job import Job
 from graftbench.bench.executors.ray_cluster import RayOptions, _Run, gpus_asked
@@ -59,8 +61,6 @@ def test_a_cell_of_several_processes_asks_slurm_for_as_many_gpus(tmp_path):
 
 @pytest.mark.parametrize(("threads", "cpus", "used"), [(1, 4, 1), (None, 4, 4), (2, 2, 2)])
 def test_a_cell_on_slurm_has_the_threads_that_were_asked_for(threads, cpus, used, tmp_path, monkeypatch):
-    from graftbench.bench.executors import slurm
-
     given = []
     monkeypatch.setattr(slurm, "Chunk", lambda jobs, threads: given.append(threads))
     options = ["cluster=local", f"cpus_per_task={cpus}"]
@@ -68,6 +68,53 @@ def test_a_cell_on_slurm_has_the_threads_that_were_asked_for(threads, cpus, used
     array = SimpleNamespace(batch=contextlib.nullcontext, submit=lambda chunk: chunk)
     slurm._submit(array, [Job(tmp_path, tmp_path)], chosen.keywords["options"], lost=0)
     assert given == [used]
+
+
+@pytest.mark.parametrize(
+    ("sbatch", "message"),
+    [
+        (
+            "echo sbatch: error: invalid partition specified: gpu >&2; exit 1",
+            "error: invalid partition specified: gpu$",
+        ),
+        ("echo Queued as no. 7", 'Could not make sense of sbatch output "Queued as no. 7"'),
+    ],
+)
+def test_what_sbatch_says_against_a_job_is_said_in_one_line(sbatch, message, tmp_path, monkeypatch, capfd):
+    for name, does in {"sbatch": sbatch, "srun": "exit 1"}.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{does}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    executor = slurm.make_executor(tmp_path / "slurm", 1, slurm.SlurmOptions())
+    with pytest.raises(UserError, match=message):
+        slurm._submit(executor, [Job(tmp_path, tmp_path)], slurm.SlurmOptions(), lost=0)
+    assert capfd.readouterr().err == ""
+
+
+DASHES = "-" * 22
+
+
+@pytest.mark.parametrize(
+    ("state", "said", "status", "reason"),
+    [
+        ("CANCELLED by 1000", "", "killed", "ended CANCELLED BY 1000; --retry"),
+        ("DEADLINE", "No output/error stream produced ! Check: x", "timeout", "ended DEADLINE: it wrote nothing"),
+        ("COMPLETED", "No output/error stream produced ! Check: x", "failed", "ended COMPLETED: it wrote nothing"),
+        (
+            "FAILED",
+            f"Error stream produced:\n{DASHES}\nsrun: hm\nsrun: a fault",
+            "failed",
+            "ended FAILED: srun: a fault",
+        ),
+        ("FAILED", f"with trace:\n{DASHES}\nE: why\n\n{DASHES}\nsee logs", "failed", "ended FAILED: E: why"),
+    ],
+)
+def test_a_slurm_task_that_ends_without_its_cell_is_recorded_with_its_state(state, said, status, reason, tmp_path):
+    submitted = SimpleNamespace(state=state, exception=lambda: RuntimeError(said))
+    task = slurm._Task(submitted, [Job(tmp_path, tmp_path)], lost=0)
+    assert slurm._settle(None, task, slurm.SlurmOptions()) == []
+    found = read_status(tmp_path)
+    assert found["status"] == status and reason in found["reason"], found
 
 
 def test_a_job_sent_to_a_ray_node_is_run_there_as_it_would_be_here(tmp_path):
