@@ -2,7 +2,9 @@
 
 import dataclasses
 import logging
+import math
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -42,7 +44,7 @@ class _Flying:
 
 
 def run_ray(jobs: list[Job], watch: Watch, slots: int | None, address: str | None, options: RayOptions) -> None:
-    """Run ``jobs`` on the cluster at ``address``, or on one started here for the time being with ``slots`` cores.
+    """Run ``jobs`` on the cluster at ``address``, or on one started here with the cores of ``slots`` cells.
 
     Ctrl-C cancels what runs: those cells stay missing and start anew, as their checkpoints are on the nodes.
     """
@@ -52,14 +54,18 @@ def run_ray(jobs: list[Job], watch: Watch, slots: int | None, address: str | Non
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     start: dict[str, Any] = {"address": address or "local"}
     if address is None:
-        start |= {"num_cpus": slots or os.cpu_count(), "include_dashboard": False}
+        cores = math.ceil(slots * options.num_cpus) if slots else os.cpu_count()
+        start |= {"num_cpus": cores, "include_dashboard": False}
+    stopping = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(**start, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, ValueError, RuntimeError) as error:
         said = str(error).partition("\n")[0]
         hint = "; if it was started with an access token, set RAY_AUTH_MODE=token" if address else ""
         raise UserError(f"Ray at {address or 'this machine'} cannot be used: {said}{hint}") from error
+    signal.signal(signal.SIGTERM, stopping)  # Ray has put its own in its place, which ends in a dump of its threads
     try:
+        require_room([node["Resources"] for node in ray.nodes() if node["Alive"]], jobs, options)
         _Run(ray, options, watch).run(jobs)
     finally:
         ray.shutdown()
@@ -72,6 +78,32 @@ def gpus_asked(job: Job, options: RayOptions, there: float) -> float:
         return options.num_gpus
     wanted = job.device.startswith("cuda") or (job.device == "auto" and there > 0)
     return float(job.processes if wanted else 0)
+
+
+def asked_of_node(job: Job, options: RayOptions, gpus_there: float) -> dict[str, float]:
+    """What one node must have free for a cell, as Ray calls it."""
+    memory = {"memory": job.memory_gb * 1e9} if job.memory_gb else {}
+    return {"CPU": options.num_cpus, "GPU": gpus_asked(job, options, gpus_there), **memory}
+
+
+def require_room(nodes: list[dict[str, float]], jobs: list[Job], options: RayOptions) -> None:
+    """Raise ``UserError`` for a cell that is too large for each of ``nodes``: Ray would wait for another for ever."""
+    gpus_there = sum(node.get("GPU", 0.0) for node in nodes)
+    for job in jobs:
+        asked = asked_of_node(job, options, gpus_there)
+        if not any(all(node.get(name, 0.0) >= count for name, count in asked.items()) for node in nodes):
+            most = {name: max((node.get(name, 0.0) for node in nodes), default=0.0) for name in asked}
+            raise UserError(
+                f"a cell asks for {_told(asked)}, and no node of the Ray cluster has that (the most: {_told(most)}); "
+                "lower --executor-option num_cpus or num_gpus, --threads, or memory_gb of the matrix"
+            )
+
+
+def _told(resources: dict[str, float]) -> str:
+    return ", ".join(
+        f"{count / 1e9:.3g} GB of memory" if name == "memory" else f"{count:g} {name}"
+        for name, count in resources.items()
+    )
 
 
 class _Run:
@@ -131,15 +163,14 @@ class _Run:
         (job.folder / "status.json").unlink(missing_ok=True)
         if job.source not in self.sources:
             self.sources[job.source] = self.ray.put(_read(job.source) if job.source else {})
-        gpus = gpus_asked(job, self.options, self.ray.cluster_resources().get("GPU", 0.0))
-        memory = {"memory": job.memory_gb * 1e9} if job.memory_gb else {}
+        asked = asked_of_node(job, self.options, self.ray.cluster_resources().get("GPU", 0.0))
         task = self.ray.remote(on_node.run_on_node).options(
-            num_cpus=self.options.num_cpus,
-            num_gpus=gpus,
+            num_cpus=asked.pop("CPU"),
+            num_gpus=asked.pop("GPU"),
             max_retries=self.options.retries,
             retry_exceptions=False,
             scheduling_strategy="SPREAD",
-            **memory,
+            **asked,  # memory
         )
         inputs = {
             "cell": {name: (job.folder / name).read_bytes() for name in SENT if (job.folder / name).exists()},

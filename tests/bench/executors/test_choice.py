@@ -1,6 +1,7 @@
 """Which executor runs the cells, and the copy of the package that it sends along."""
 
 import contextlib
+import dataclasses
 import importlib.util
 import json
 import os
@@ -16,7 +17,7 @@ from graftbench.bench.errors import UserError
 from graftbench.bench.executors import slurm
 from graftbench.bench.executors.choice import choose_executor
 from graftbench.bench.executors.job import Job
-from graftbench.bench.executors.ray_cluster import RayOptions, _Run, gpus_asked
+from graftbench.bench.executors.ray_cluster import RayOptions, _Run, gpus_asked, require_room
 from graftbench.bench.executors.staging import stage
 from graftbench.bench.executors.supervise import sent_job
 from graftbench.bench.registries import strategies
@@ -89,6 +90,15 @@ def test_what_sbatch_says_against_a_job_is_said_in_one_line(sbatch, message, tmp
     with pytest.raises(UserError, match=message):
         slurm._submit(executor, [Job(tmp_path, tmp_path)], slurm.SlurmOptions(), lost=0)
     assert capfd.readouterr().err == ""
+
+
+def test_a_cell_that_no_node_of_a_ray_cluster_can_take_is_refused(tmp_path):
+    nodes, job = [{"CPU": 2.0, "memory": 4e9}, {"CPU": 8.0, "GPU": 1.0, "memory": 1e9}], Job(tmp_path, tmp_path)
+    require_room(nodes, [job], RayOptions(num_cpus=8, num_gpus=1))
+    with pytest.raises(UserError, match=r"asks for 64 CPU, 0 GPU, and no node .* .the most: 8 CPU, 1 GPU"):
+        require_room(nodes, [job], RayOptions(num_cpus=64))
+    with pytest.raises(UserError, match="asks for 8 CPU, 0 GPU, 3 GB of memory"):
+        require_room(nodes, [dataclasses.replace(job, memory_gb=3)], RayOptions(num_cpus=8))
 
 
 DASHES = "-" * 22

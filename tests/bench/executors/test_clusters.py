@@ -113,6 +113,18 @@ def test_a_ray_cluster_that_loses_a_node_gives_the_rows_of_the_local_executor(si
     assert_equal_stores(site.folder / "local", site.folder / "ray")
 
 
+def test_a_ray_run_that_is_asked_to_stop_says_how_to_go_on(site, tmp_path, monkeypatch):
+    pytest.importorskip("ray")
+    monkeypatch.setenv("RAY_TMPDIR", tempfile.gettempdir())
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setenv("GATE", str(tmp_path / "gate"))
+    run = site.start("stopped", "--executor", "ray", "--jobs", "1")
+    wait_for(lambda: list(tmp_path.glob("graftbench-*/cell/curve.jsonl")), run)
+    run.send_signal(signal.SIGTERM)
+    output, _ = run.communicate(timeout=120)
+    assert run.returncode == 130 and "stopped: 3 of 3 cells are left" in output, output
+
+
 def test_slurm_tasks_requeued_at_their_time_limit_give_the_rows_of_the_local_executor(site, tmp_path, monkeypatch):
     monkeypatch.setenv("GATE", str(tmp_path / "gate"))
     options = ["cluster=local", "cells_per_task=2", "timeout_min=5"]
