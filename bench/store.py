@@ -46,6 +46,7 @@ class Store:
         if self.root.exists() and not self.root.is_dir():
             raise UserError(f"{self.root}: is a file; a store is a folder")
         if create:
+            _require_outside(self.root)
             try:
                 self.cells.mkdir(parents=True, exist_ok=True)
             except OSError as error:
@@ -92,6 +93,14 @@ class Store:
 
     def cell_keys(self) -> list[str]:
         return sorted(path.name for path in self.cells.iterdir() if (path / "spec.json").is_file())
+
+
+def _require_outside(root: Path) -> None:
+    """Refuse a folder for a new store among the cells of another, such as ``STORE/cells``."""
+    resolved = root.resolve()
+    for folder in (resolved, *resolved.parents):
+        if folder.name == "cells" and any(folder.glob("*/spec.json")):
+            raise UserError(f"{root}: lies among the cells of another store; did you mean {folder.parent}?")
 
 
 def read_status(folder: Path) -> dict[str, Any]:

@@ -242,6 +242,8 @@ def test_each_way_to_fail_is_a_row_with_its_reason_and_the_others_complete(graft
         (["run", "tiny.yaml", "--device", "cuda:99"], "cuda"),
         (["run", "tiny.yaml", "--plugin", "absent.py"], "absent.py: no such plug-in file"),
         (["run", "tiny.yaml", "--store", "tiny.yaml/inside"], "tiny.yaml/inside: cannot be made"),
+        (["run", "tiny.yaml", "--store", "old/cells"], "lies among the cells of another store; did you mean"),
+        (["run", "tiny.yaml", "--store", "old/cells/new"], "old/cells/new: lies among the cells of another store"),
         (["run", "tiny.yaml", "--jobs", "0"], "--jobs"),
         (["run"], "Missing argument 'matrix'"),
         (["runn"], "Did you mean 'run'?"),
@@ -253,7 +255,9 @@ def test_each_way_to_fail_is_a_row_with_its_reason_and_the_others_complete(graft
         (["plan", "shots.yaml"], "images to draw shots from, not 999999"),
     ],
 )
-def test_a_users_mistake_is_one_line_and_exit_code_2(graftbench, matrix_file, arguments, message):
+def test_a_users_mistake_is_one_line_and_exit_code_2(graftbench, matrix_file, arguments, message, tmp_path):
+    (tmp_path / "old/cells/key").mkdir(parents=True)
+    (tmp_path / "old/cells/key/spec.json").touch()
     matrix_file()
     matrix_file("shots", shots=999999)
     result = graftbench(*arguments)
@@ -336,6 +340,23 @@ def test_a_disk_that_takes_no_large_file_is_said_in_one_line(finished_run, tmp_p
         asked = command.format(finished_run, tmp_path)
         done = subprocess.run(["bash", "-c", f"{graftbench} {asked}"], capture_output=True, text=True, check=False)
         assert done.returncode == 2 and "File too large; what was stored is kept" in done.stderr, done.stderr
+
+
+def test_ctrl_c_before_the_command_line_is_imported_ends_without_a_word():
+    code = """
+import signal, sys
+from graftbench.__main__ import main
+
+class Interrupting:
+    def find_spec(self, name, *rest):
+        if name == "graftbench.bench.cli":
+            signal.raise_signal(signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting())
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
 def test_a_folder_that_is_gone_is_said_in_one_line(graftbench, matrix_file, tmp_path):
