@@ -6,7 +6,6 @@ its parent. The process dies with its parent, and no two of them work on one cel
 
 import argparse
 import contextlib
-import errno
 import faulthandler
 import logging
 import os
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING
 import filelock
 
 from .errors import Diverged, UserError, place_in
+from .files import UNWRITABLE
 from .parent import die_with_parent
 from .store import read_status, write_status
 
@@ -41,7 +41,6 @@ CODE_HAS_CHANGED = "the code has changed since this cell was planned; run `graft
 IMAGES_HAVE_CHANGED = "the images have changed since this cell was planned; run `graftbench run` again"
 DISK = 244
 """Exit code: the cell's folder cannot be written; the cell stays missing."""
-UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EACCES, errno.EPERM)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -191,13 +190,8 @@ def _follow(options: argparse.Namespace, stop: "_StopRequest") -> int:
 
 
 def is_unwritable(error: Exception) -> bool:
-    """A disk that is full, read-only or not ours: the cell is not to blame.
-
-    safetensors has the system's code in its message only.
-    """
-    if isinstance(error, OSError):
-        return error.errno in UNWRITABLE
-    return type(error).__name__ == "SafetensorError" and any(f"code: {code}," in str(error) for code in UNWRITABLE)
+    """A disk that is full, read-only or not ours: the cell is not to blame."""
+    return isinstance(error, OSError) and error.errno in UNWRITABLE
 
 
 def _is_of_plugin(error: Exception, plugins: list[Path]) -> bool:
