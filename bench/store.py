@@ -53,8 +53,8 @@ class Store:
                 raise UserError(f"{self.root}: cannot be made ({error.strerror}); give --store a folder") from error
         elif (self.root / "bundle.json").is_file():
             raise UserError(
-                f"{self.root}: is a bundle of results, no store; `graftbench rank`, `compare`, `verify` and `figures` "
-                "read it"
+                f"{self.root}: is a bundle of results, no store; `graftbench rank`, `compare`, `verify`, `figures` "
+                "and `report --to` read it"
             )
         elif not self.cells.is_dir():
             raise UserError(f"{self.root}: no benchmark is stored here; `graftbench run` makes one")

@@ -23,14 +23,24 @@ BUNDLE = Path("reports/results")
 
 
 @app.command()
-def report(store: Annotated[Path, typer.Argument(parser=here, help="folder of a benchmark's results")]):
-    """Write the report of a store: index.html, tables and figures.
+def report(
+    store: Annotated[Path, typer.Argument(parser=here, help="folder of a benchmark's results, or of a results bundle")],
+    to: Annotated[
+        Path | None, typer.Option(parser=here, help="folder of the report; STORE/report if left out")
+    ] = None,
+):
+    """Write the report of a store or of a results bundle: index.html, tables and figures.
 
     Seconds are the cells' own, or those that `graftbench throughput --out STORE/throughput` measured exclusively.
     """
+    from ...reports.bundle import MANIFEST
     from ..store import Store
 
-    print(f"report: {write_store_report(Store(store)).resolve()}")
+    if to is not None:
+        _require_report_folder(to)
+    is_bundle = (store / MANIFEST).is_file()
+    page = _write_bundle_report(store, to) if is_bundle else write_store_report(Store(store), to)
+    print(f"report: {page.resolve()}")
 
 
 @app.command()
@@ -103,9 +113,46 @@ def _say_behind(bundle: "Bundle") -> None:
         print(f"note: {sentence}")
 
 
-def write_store_report(store: "Store") -> Path:
-    """Write ``<store>/report/`` from what is stored; returns the page's path."""
+def _require_report_folder(folder: Path) -> None:
+    """Refuse one that holds something else: a report deletes the tables and figures of the one before it."""
+    from ..errors import UserError
+
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / "index.html").is_file():
+        raise UserError(f"{folder}: holds something that is no report; give another folder")
+
+
+def _write_bundle_report(bundle: Path, folder: Path | None) -> Path:
+    """Write the report of a results bundle to ``folder``, which lies outside: a bundle holds its own files only."""
+    from ...reports.bundle import read_bundle
+    from ...reports.report import write_report
+    from ..errors import UserError
+
+    if folder is None or folder.resolve().is_relative_to(bundle.resolve()):
+        raise UserError(f"{bundle}: is a results bundle, whose files stay as they are; give --to another folder")
+    read = read_bundle(bundle)
+    return write_report(
+        read.rows,
+        read.curves,
+        folder,
+        sample_images=read.pictures.samples,
+        real_images=read.pictures.real,
+        shot_images=read.pictures.shots,
+        interpolation_images=read.pictures.interpolations,
+        ladders=read.ladders,
+        environment=read.environment,
+        title=f"graftbench: {_shown(bundle)}",
+    )
+
+
+def _shown(folder: Path) -> str:
+    """A folder's name as it is shown: it need not be UTF-8."""
     from ...datasets.collection import displayed
+
+    return displayed(folder.resolve().name)
+
+
+def write_store_report(store: "Store", folder: Path | None = None) -> Path:
+    """Write the report of a store to ``folder``, its own if None; returns the page's path."""
     from ...reports.ladder import frozen_ladders
     from ...reports.report import write_report
     from ..outcome import read_json
@@ -116,11 +163,11 @@ def write_store_report(store: "Store") -> Path:
     return write_report(
         rows,
         curves,
-        store.report,
+        folder or store.report,
         **pictures(store, rows),
         ladders=targets,
         environment=read_json(described) if described.is_file() else None,
-        title=f"graftbench: {displayed(store.root.resolve().name)}",  # a folder's name need not be UTF-8
+        title=f"graftbench: {_shown(store.root)}",
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from graftbench.bench.errors import UserError
-from graftbench.reports.bundle import read_bundle, write_bundle
+from graftbench.reports.bundle import check_bundle, read_bundle, write_bundle
 from graftbench.reports.catalogue import Pictures
 from graftbench.reports.figures import read_paper, rebuild
 from PIL import Image
@@ -185,3 +185,16 @@ def test_a_part_that_cannot_be_read_though_its_hash_agrees_is_one_line(bundle, t
     (harmed / "bundle.json").write_text(json.dumps(manifest))
     with pytest.raises(UserError, match="a part of this bundle is unreadable"):
         read_bundle(harmed)
+
+
+def test_the_page_of_a_bundle_is_written_elsewhere_and_the_bundle_stays_as_it_is(bundle, graftbench, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").touch()
+    for arguments in ((), ("--to", bundle / "report"), ("--to", "mine")):
+        refused = graftbench("report", bundle, *arguments)
+        assert refused.returncode == 2 and "another folder" in refused.stderr, refused.stderr
+    done = graftbench("report", bundle, "--to", "page")
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "page" / "index.html").read_text()
+    assert "kernel-modulation" not in page and 'id="samples-' in page
+    check_bundle(bundle)
