@@ -25,9 +25,7 @@ BUNDLE = Path("reports/results")
 @app.command()
 def report(
     store: Annotated[Path, typer.Argument(parser=here, help="folder of a benchmark's results, or of a results bundle")],
-    to: Annotated[
-        Path | None, typer.Option(parser=here, help="folder of the report; STORE/report if left out")
-    ] = None,
+    to: Annotated[Path | None, typer.Option(parser=here, help="folder of the report; STORE/report if left out")] = None,
 ):
     """Write the report of a store or of a results bundle: index.html, tables and figures.
 

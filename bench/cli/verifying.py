@@ -55,6 +55,7 @@ def verify(
 
 def _bundle_checks(folder: Path) -> "list[Check]":
     from ...reports.bundle import check_bundle, read_bundle
+    from ..behind import behind
     from ..errors import UserError
     from ..verification import Check
 
@@ -65,7 +66,10 @@ def _bundle_checks(folder: Path) -> "list[Check]":
         hashes.problems.append(str(error))
         return [hashes]
     bundle = read_bundle(folder)
-    return [hashes, verify_headlines(bundle.rows, bundle.curves)]
+    headlines = verify_headlines(bundle.rows, bundle.curves)
+    if sentence := behind(bundle.rows, str(bundle.environment.get("commit", ""))):
+        headlines.notes.append(sentence)
+    return [hashes, headlines]
 
 
 def _store_checks(folder: Path, rerun: int, plugins: tuple[Path, ...]) -> "list[Check]":
