@@ -70,14 +70,19 @@ def estimate_text(interval: Interval) -> str:
     if half <= 1e-9 * abs(interval.estimate):
         return f"{number(interval.estimate)} ± 0"
     places = decimals(half, 2)
-    return f"{interval.estimate:.{places}f} ± {half:.{places}f}"
+    return f"{fixed(interval.estimate, places)} ± {fixed(half, places)}"
 
 
 def range_text(interval: Interval, places: int = 2) -> str:
     """``0.83 [0.52, 0.98]``, for intervals that are not symmetric."""
     if interval.low is None or interval.high is None:
-        return f"{interval.estimate:.{places}f}"
-    return f"{interval.estimate:.{places}f} [{interval.low:.{places}f}, {interval.high:.{places}f}]"
+        return fixed(interval.estimate, places)
+    return f"{fixed(interval.estimate, places)} [{fixed(interval.low, places)}, {fixed(interval.high, places)}]"
+
+
+def fixed(value: float, places: int) -> str:
+    """With so many places; what would fill a line with digits is rounded to three of them."""
+    return f"{value:.{places}f}" if abs(value) < 1e9 else f"{value:.3g}"
 
 
 def number(value: float) -> str:
@@ -86,7 +91,7 @@ def number(value: float) -> str:
         return "–"
     if float(value).is_integer() and abs(value) < 1e15:
         return f"{int(value)}"
-    return f"{value:.{decimals(value, 4)}f}"
+    return fixed(value, decimals(value, 4))
 
 
 def decimals(value: float, digits: int) -> int:

@@ -65,7 +65,11 @@ def _draw(values: pd.DataFrame, verdicts: pd.DataFrame, unit: str) -> Figure:
         for place in range(wide):
             value = finite[row, place]
             strong = np.isfinite(value) and abs(value) > 0.6 * limit
-            words = f"{value:+.2f}{MARKS[str(verdicts.iat[row, place])]}" if np.isfinite(value) else "–"
+            words = (
+                f"{value:{'+.2f' if abs(value) < 1000 else '+.2g'}}{MARKS[str(verdicts.iat[row, place])]}"
+                if np.isfinite(value)
+                else "–"
+            )
             axes.text(place, row, words, ha="center", va="center", fontsize=7, color="white" if strong else "#222222")
     axes.set_yticks(range(high), [plain(str(label)) for label in values.index])
     axes.set_xticks(range(wide), [plain(str(name)) for name in values.columns], rotation=30, ha="right")

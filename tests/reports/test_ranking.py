@@ -284,3 +284,9 @@ def test_equal_strategies_are_seldom_called_surely_first(blocks, seeds):
     rng, there = np.random.default_rng(0), np.ones((blocks, seeds), bool)
     sure = [probability_first(rng.normal(size=(2, blocks, seeds)), there, 400).max() >= 0.95 for _ in range(100)]
     assert np.mean(sure) <= 0.1
+
+
+def test_where_nothing_ended_nobody_is_probably_first():
+    dead = {(label, "sketches", seed) for label in ("finetune", "frozen-d") for seed in range(2)}
+    (ranking,) = rank(synthetic(2, 1, 2, failed=dead)[0])
+    assert [each.probability_first for each in ranking.standings] == [None, None]

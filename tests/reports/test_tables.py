@@ -11,10 +11,11 @@ import pandas as pd
 import pytest
 from graftbench.reports.columns import step
 from graftbench.reports.formats import safe, to_csv, to_html, to_markdown
-from graftbench.reports.intervals import mean_interval
+from graftbench.reports.intervals import Interval, mean_interval
 from graftbench.reports.ladder import ladders
 from graftbench.reports.latex import document, line, to_latex
 from graftbench.reports.significance import holm_adjust
+from graftbench.reports.table import estimate_text, range_text
 from graftbench.reports.tables import WRITERS, all_tables, paired_p, subject_tables, write_tables
 from scipy import stats
 from synthetic import EXTRACTOR, synthetic
@@ -287,3 +288,8 @@ def test_where_all_are_equal_none_is_said_to_be_behind():
     rows[KID] = 1.0
     (table,) = [each for each in subject_tables(rows, "quality") if each.name.startswith("quality-kid")]
     assert any("all are equal there" in note for note in table.notes)
+
+
+def test_enormous_numbers_fill_no_line():
+    assert estimate_text(Interval(1e300, 1e300 - 1e299, 1e300 + 1e299, 3)) == "1e+300 ± 1e+299"
+    assert range_text(Interval(-2e200, -3e200, -1e200, 3)) == "-2e+200 [-3e+200, -1e+200]"
