@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 
 import torch
@@ -21,12 +22,16 @@ GRACE_SECONDS = 60.0
 WATCH_SECONDS = 1.0
 
 
+class FollowerKilled(Exception):
+    """Another process of the cell was killed, which the first one has from a broken exchange only."""
+
+
 @contextlib.contextmanager
 def followers(count: int, command: list[str], device: torch.device) -> Iterator[None]:
     """Make this process the first of ``count`` that run ``command`` together, as torchrun would.
 
     The others find their rank in the environment (``RANK``, ``LOCAL_RANK``, ``WORLD_SIZE``). They are gone when the
-    block ends, however it ends.
+    block ends, however it ends. Raises ``FollowerKilled`` where that is why the block failed.
     """
     if count == 1:
         yield
@@ -44,6 +49,13 @@ def followers(count: int, command: list[str], device: torch.device) -> Iterator[
         yield
         for other in others:
             other.wait(GRACE_SECONDS)
+    except RuntimeError as error:
+        time.sleep(WATCH_SECONDS)  # the end of a connection may be seen before that of its process
+        for rank, code in _ended(others):
+            if code < 0:
+                by = signal.Signals(-code).name
+                raise FollowerKilled(f"process {rank} of {count} was killed by {by}; --retry goes on") from error
+        raise
     finally:
         done.set()
         parallel.leave()
@@ -56,11 +68,16 @@ def followers(count: int, command: list[str], device: torch.device) -> Iterator[
 def _end_with(others: list[subprocess.Popen], done: threading.Event) -> None:
     """End this process some time after one of ``others`` failed: an exchange between GPUs would wait for ever."""
     while not done.wait(WATCH_SECONDS):
-        failed = [(rank, other.returncode) for rank, other in enumerate(others, start=1) if other.poll()]
+        failed = _ended(others)
         if failed and not done.wait(GRACE_SECONDS):
             rank, code = failed[0]
             log.error("process %d of %d ended with code %d, and this one cannot go on", rank, len(others) + 1, code)
             os.kill(os.getpid(), signal.SIGKILL)  # whoever started it records that
+
+
+def _ended(others: list[subprocess.Popen]) -> list[tuple[int, int]]:
+    """Rank and exit code of those that have ended otherwise than well."""
+    return [(rank, other.returncode) for rank, other in enumerate(others, start=1) if other.poll()]
 
 
 def _free_port() -> int:

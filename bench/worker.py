@@ -87,7 +87,7 @@ def _run(options: argparse.Namespace, stop: "_StopRequest") -> int:
     from .checkpoint import remove_checkpoints
     from .devices import choose_device, describe, memory_limit, peak_memory_mb
     from .experiment import Interrupted
-    from .followers import followers
+    from .followers import FollowerKilled, followers
     from .plugins import load_plugins
 
     (options.folder / "status.json").unlink(missing_ok=True)
@@ -123,6 +123,9 @@ def _run(options: argparse.Namespace, stop: "_StopRequest") -> int:
         return CHANGED
     except Diverged as error:
         status, reason = "diverged", str(error)
+    except FollowerKilled as error:
+        status, reason = "killed", str(error)
+        traceback.print_exc(file=sys.stdout)
     except SystemExit as error:  # or its code would pass for one of those above
         status, reason = "failed", f"{_brief(error)}: the strategy ended the process"
         traceback.print_exc(file=sys.stdout)

@@ -34,6 +34,21 @@ followers.GRACE_SECONDS = followers.WATCH_SECONDS = 0.2
 with followers.followers(2, ["-c", "raise SystemExit(3)"], torch.device("cpu")):
     print("not reached")
 """
+FOLLOWER_IS_KILLED = """
+import torch
+from graftbench.bench.followers import FollowerKilled, followers
+killed = '''
+import os, torch
+from graftbench.bench import parallel
+parallel.join(torch.device("cpu"))
+os.kill(os.getpid(), 9)
+'''
+try:
+    with followers(2, ["-c", killed], torch.device("cpu")):
+        torch.distributed.barrier()
+except FollowerKilled as error:
+    print(error)
+"""
 
 
 def run(program: str, *launcher: str) -> subprocess.CompletedProcess:
@@ -55,3 +70,8 @@ def test_the_first_process_does_not_outlive_a_failed_one_by_long():
     done = run(FOLLOWER_FAILS)
     assert done.returncode == -signal.SIGKILL and "not reached" not in done.stdout
     assert "process 1 of 2 ended with code 3" in done.stderr
+
+
+def test_a_killed_process_is_named_and_not_the_exchange_that_it_broke():
+    done = run(FOLLOWER_IS_KILLED)
+    assert "process 1 of 2 was killed by SIGKILL" in done.stdout, done.stdout + done.stderr
