@@ -110,11 +110,17 @@ def _linked(plot: Plot, files: dict[str, Path], folder: Path) -> Shown:
 def embed(sections: dict[str, list[Shown]], folder: Path, room: int) -> None:
     """Put pictures, then data, inside the page, one after the other as far as they fit into ``room`` bytes."""
     every = [(group, place) for group in sections.values() for place in range(len(group))]
-    pictures = [_picture(group[place], folder) for group, place in every]
-    if sum(map(len, pictures)) > room:
-        small = [_small_picture(group[place], folder) for group, place in every]
-        pictures = [min(pair, key=len) for pair in zip(pictures, small, strict=True)]
-    data = [_data(group[place], folder) for group, place in every]
+    shown = [group[place] for group, place in every]
+    pictures = [_picture(each, folder) for each in shown]
+    for charts_too in (False, True):  # lines and words are sharper as they are
+        if sum(map(len, pictures)) > room:
+            pictures = [
+                min(picture, _small_picture(each, folder), key=len)
+                if charts_too or not _is_chart(each, folder)
+                else picture
+                for picture, each in zip(pictures, shown, strict=True)
+            ]
+    data = [_data(each, folder) for each in shown]
     for name, links in (("source", pictures), ("data", data)):
         for (group, place), link in zip(every, links, strict=True):
             if len(link) <= room:
@@ -122,18 +128,21 @@ def embed(sections: dict[str, list[Shown]], folder: Path, room: int) -> None:
                 room -= len(link)
 
 
+def _is_chart(each: Shown, folder: Path) -> bool:
+    """Whether it is lines and words, not a grid of pictures."""
+    return (folder / each.files["svg"]).stat().st_size <= LARGEST_SVG
+
+
 def _picture(each: Shown, folder: Path) -> str:
-    svg = folder / each.files["svg"]
-    if svg.stat().st_size <= LARGEST_SVG:
-        return _data_link(svg.read_bytes(), "image/svg+xml")
+    if _is_chart(each, folder):
+        return _data_link((folder / each.files["svg"]).read_bytes(), "image/svg+xml")
     return _data_link((folder / each.files["png"]).read_bytes(), "image/png")
 
 
 def _small_picture(each: Shown, folder: Path) -> str:
-    is_chart = (folder / each.files["svg"]).stat().st_size <= LARGEST_SVG
     small = io.BytesIO()
     with Image.open(folder / each.files["png"]) as picture:
-        if not is_chart:
+        if not _is_chart(each, folder):
             picture.thumbnail((SMALL_WIDTH, picture.height))
         picture.convert("RGB").save(small, "WEBP", quality=SMALL_QUALITY)
     return _data_link(small.getvalue(), "image/webp")
