@@ -14,7 +14,7 @@ from .significance import Pair
 
 
 def imputed(scores: Scores) -> np.ndarray:
-    """Losses (strategies x blocks x seeds) with each missing cell at the worst loss of its block; NaN where none is
+    """Losses (strategies x blocks x seeds) with each missing cell at the worst loss of its block; NaN where nothing is
     expected, infinite where a block holds no score at all."""
     losses = scores.losses.copy()
     with np.errstate(invalid="ignore"):
@@ -26,7 +26,7 @@ def imputed(scores: Scores) -> np.ndarray:
 def block_means(scores: Scores) -> np.ndarray:
     """Mean imputed loss over seeds (strategies x blocks); infinite where a strategy has no score on the block, so
     that it takes the last rank there."""
-    means = np.nanmean(np.where(scores.expected, imputed(scores), np.nan), axis=2)
+    means = np.nanmean(np.where(scores.expected[None], imputed(scores), np.nan), axis=2)
     nothing = np.isnan(scores.values).all(axis=2)
     return np.where(nothing, np.inf, means)
 
@@ -92,17 +92,13 @@ def performance_profile(
 def probability_of_improvement(first: np.ndarray, second: np.ndarray, expected: np.ndarray) -> Interval:
     """P(first is better than second) on the same block and seed; losses (blocks x seeds), ties count half."""
     a, b = first[expected], second[expected]
-    if not len(a):
-        return Interval(0.5, 0.0, 1.0, 0)
     return proportion_interval(float((a < b).sum() + 0.5 * (a == b).sum()), len(a))
 
 
 def improvements(scores: Scores) -> dict[Pair, Interval]:
     """The same for all pairs; a missing cell loses against a present one and ties with another missing one."""
-    losses, expected = np.where(scores.missing, np.inf, scores.losses), scores.expected
+    losses = np.where(scores.missing, np.inf, scores.losses)
     return {
-        (scores.strategies[i], scores.strategies[j]): probability_of_improvement(
-            losses[i], losses[j], expected[i] & expected[j]
-        )
+        (scores.strategies[i], scores.strategies[j]): probability_of_improvement(losses[i], losses[j], scores.expected)
         for i, j in combinations(range(len(scores.strategies)), 2)
     }

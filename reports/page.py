@@ -33,6 +33,8 @@ LARGEST_SVG = 160_000
 SMALL_WIDTH, SMALL_QUALITY = 700, 50
 """Of a grid of pictures as a small WebP, an eighth of its PNG; charts keep their width, or their words would blur."""
 LARGEST_CSV = 120_000
+GENERATOR = b'<meta name="generator" content="graftbench">'
+"""What tells a page of ours from another ``index.html``."""
 PLACE = "<!-- figures -->"
 """Where the page's frame has its figures."""
 
@@ -101,6 +103,14 @@ def write_page(page: Page, path: Path) -> None:
     embed(sections, path.parent, room)
     # The frame, with thousands of cells, is rendered once; every name in it is escaped, so that none can be the place.
     write_atomically(path, frame.replace(PLACE, figures(sections=sections)))
+
+
+def is_page(path: Path) -> bool:
+    """Whether a report's page is there."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return GENERATOR in file.read(500)
 
 
 def _linked(plot: Plot, files: dict[str, Path], folder: Path) -> Shown:

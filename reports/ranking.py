@@ -122,7 +122,7 @@ def rank_scores(scores: Scores, alpha: float = ALPHA) -> Ranking:
     worst = rank_test(means.T, scores.strategies, WORST, alpha)
     complete = rank_test(means.T[whole], scores.strategies, COMPLETE, alpha)
     ranks = rank_blocks(means.T)
-    first = probability_first(np.where(np.isinf(means)[:, :, None], np.inf, imputed(scores)), scores.shared)
+    first = probability_first(np.where(np.isinf(means)[:, :, None], np.inf, imputed(scores)), scores.expected)
     scaled, scale = normalised(scores)
     standings = tuple(
         sorted(
@@ -134,7 +134,7 @@ def rank_scores(scores: Scores, alpha: float = ALPHA) -> Ranking:
                     probability_first=None if np.isnan(first[index]) else float(first[index]),
                     iqm=None
                     if scaled is None or np.isnan(scores.values[index]).all()
-                    else iqm_interval(scaled[index], scores.expected[index]),
+                    else iqm_interval(scaled[index], scores.expected),
                     missing=int(asked.missing[index].sum()),
                 )
                 for index, name in enumerate(scores.strategies)
@@ -201,8 +201,8 @@ def neighbours(
 
 
 def fewest_seeds(scores: Scores) -> int:
-    """Of any strategy: as many as an interval has at least."""
-    return int(scores.expected.any(axis=1).sum(axis=1).min())
+    """On any block: as many as an interval has at least."""
+    return int(scores.expected.sum(axis=1).min())
 
 
 def paired_differences(scores: Scores, first: str, second: str) -> list[np.ndarray]:
@@ -224,7 +224,7 @@ def notes(asked: Scores, scores: Scores, worst: RankTest, complete: RankTest) ->
     lines += [
         f"Ranked by {scores.metric} ({scores.column.direction}) among rows with {stratum}; others are ranked apart.",
         f"A block is one (source, target, shots): {len(scores.blocks)}; seeds are averaged inside it.",
-        *(sentence for sentence in (scores.unequal_seeds, scores.taught) if sentence),
+        *(sentence for sentence in (scores.left_out, scores.taught) if sentence),
     ]
     empty = [asked.block_name(place) for place, block in enumerate(asked.blocks) if block not in scores.blocks]
     if empty:

@@ -35,10 +35,9 @@ NOT_YET = "not run yet"
 class Scores:
     """One metric in one stratum.
 
-    ``values[i, b, s]`` is the score of ``strategies[i]`` on ``blocks[b]`` with ``seeds[s]``, NaN where there is none.
-    ``expected`` has the same shape: whether any strategy was run on that block with that seed, and this one with that
-    seed anywhere. Only there can a cell be missing; seeds that a strategy was never asked for are no failures of it.
-    ``references`` holds values of (blocks x seeds) for the reference lines, which are never ranked.
+    ``values[i, b, s]`` is the score of ``strategies[i]`` on ``blocks[b]`` with ``seeds[s]``, NaN where ``missing``;
+    ``expected[b, s]`` says whether any strategy of the stratum was run on that block with that seed: only there
+    can a cell be missing. ``references`` has the same shape of values for the reference lines, which are never ranked.
     """
 
     metric: str
@@ -55,6 +54,8 @@ class Scores:
     """Where the seconds come from, in words; empty for what is not in seconds."""
     taught: str = ""
     """A sentence on reference lines that were trained by the network which the metric looks through, if there are."""
+    left_out: str = ""
+    """A sentence on seeds that some strategies were run with and others not, if there are: see ``on_shared_seeds``."""
     sizes: str = ""
     """How many real and generated images the metric saw, in words."""
     step: float = 0.0
@@ -67,32 +68,12 @@ class Scores:
     @property
     def missing(self) -> np.ndarray:
         """Boolean, like ``values``: expected, but failed, not measured or never run."""
-        return self.expected & np.isnan(self.values)
-
-    @property
-    def shared(self) -> np.ndarray:
-        """Boolean (blocks x seeds): where every strategy is expected."""
-        return np.asarray(self.expected.all(axis=0))
-
-    @property
-    def unequal_seeds(self) -> str:
-        """A sentence where some strategies were run with other seeds than others; empty where all have the same."""
-        if (self.expected == self.expected[:1]).all():
-            return ""
-        by_count: dict[str, list[str]] = {}
-        for label, expected in zip(self.strategies, self.expected, strict=True):
-            own = [seed for seed, there in zip(self.seeds, expected.any(axis=0), strict=True) if there]
-            by_count.setdefault(", ".join(map(str, own)), []).append(label)
-        seeds = "; ".join(f"{', '.join(labels)}: {own}" for own, labels in by_count.items())
-        return (
-            f"Not all strategies were run with the same seeds ({seeds}): a mean is over a strategy's own, and two "
-            "strategies are compared with each other on the seeds of both."
-        )
+        return self.expected[None] & np.isnan(self.values)
 
     @property
     def completeness(self) -> str:
         """In words, as every table prints it."""
-        total = int(self.expected.sum())
+        total = int(self.expected.sum()) * len(self.strategies)
         lost = int(self.missing.sum())
         kinds = Counter(why for (_, block, _), why in self.reasons.items() if block in self.blocks)
         why = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
@@ -104,11 +85,11 @@ class Scores:
         waiting = [label for (label, block, _), why in self.reasons.items() if why == NOT_YET and block in self.blocks]
         if not waiting:
             return ""
-        asked = dict(zip(self.strategies, self.expected.sum(axis=(1, 2)), strict=True))
-        none = [label for label, count in sorted(Counter(waiting).items()) if count == asked[label]]
+        share = int(self.expected.sum())
+        none = [label for label, count in sorted(Counter(waiting).items()) if count == share]
         never = f"; of {', '.join(none)} none has" if none else ""
         return (
-            f"Preliminary: {len(waiting)} of {int(self.expected.sum())} cells have not been run yet{never}. They "
+            f"Preliminary: {len(waiting)} of {share * len(self.strategies)} cells have not been run yet{never}. They "
             "count like failed ones, as the worst score of their block, so that a place far down may only mean that."
         )
 
@@ -130,7 +111,7 @@ def scored_blocks(scores: Scores) -> Scores:
         scores,
         blocks=tuple(block for block, there in zip(scores.blocks, some, strict=True) if there),
         values=scores.values[:, some],
-        expected=scores.expected[:, some],
+        expected=scores.expected[some],
         references={name: values[some] for name, values in scores.references.items()},
         floor=scores.floor[some],
     )
@@ -222,24 +203,23 @@ def scores(rows: pd.DataFrame, metric: str, stratum: dict[str, object]) -> Score
         rows = once_per_strategy(rows, metric)
     rows = rows.assign(block=pd.Series(list(zip(*(rows[name] for name in BLOCK), strict=True)), rows.index, object))
     refuse_duplicates(rows, stratum)
+    rows, left_out = on_shared_seeds(rows)
     ranked = rows[~rows["reference"].astype(bool)]
     lines = rows[rows["reference"].astype(bool)]
     strategies = tuple(sorted(ranked["label"].unique()))
     blocks = tuple(sorted(ranked["block"].unique()))
     seeds = tuple(sorted(int(seed) for seed in ranked["seed"].unique()))
     place = {block: index for index, block in enumerate(blocks)}, {seed: index for index, seed in enumerate(seeds)}
-    held = np.zeros((len(blocks), len(seeds)), bool)
+    expected = np.zeros((len(blocks), len(seeds)), bool)
     for block, seed in zip(ranked["block"], ranked["seed"], strict=True):
-        held[place[0][block], place[1][int(seed)]] = True
-    values, expected, reasons = {}, {}, {}
+        expected[place[0][block], place[1][int(seed)]] = True
+    values, reasons = {}, {}
     by_label = {str(label): group for label, group in ranked.groupby("label")}
     for label in strategies:
-        asked = held & np.isin(seeds, by_label[label]["seed"].astype(int))
-        expected[label] = np.where(asked.any(axis=1, keepdims=True), asked, held)
-        values[label], found = array(by_label[label], metric, place, expected[label])
+        values[label], found = array(by_label[label], metric, place, expected)
         reasons |= {(label, blocks[b], seeds[s]): reason for (b, s), reason in found.items()}
     references = {
-        str(label): array(lines[lines["label"] == label], metric, place, held)[0]
+        str(label): array(lines[lines["label"] == label], metric, place, expected)[0]
         for label in sorted(lines["label"].unique())
     }
     floor_column = "floor_" + metric
@@ -251,14 +231,35 @@ def scores(rows: pd.DataFrame, metric: str, stratum: dict[str, object]) -> Score
         blocks=blocks,
         seeds=seeds,
         values=np.stack([values[label] for label in strategies]) if strategies else np.zeros((0, 0, 0)),
-        expected=np.stack([expected[label] for label in strategies]) if strategies else np.zeros((0, 0, 0), bool),
+        expected=expected,
         reasons=reasons,
         references=references,
+        left_out=left_out,
         sizes=sample_sizes(rows, metric),
         step=step(metric, rows),
         taught=taught_by_the_judge(lines) if split(metric)[1] else "",
         clock=clock_note(rows) if timed else "",
         floor=np.array([floors.get(block, np.nan) for block in blocks], dtype=float),
+    )
+
+
+def on_shared_seeds(rows: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """The rows of seeds that every ranked strategy was run with, on any target, and a sentence on what that leaves out.
+
+    Seeds are paired: a mean over easier ones would win, and a seed that a strategy was never asked for is no failure
+    of it. Where no seed is shared, all rows stay.
+    """
+    ranked = rows[~rows["reference"].astype(bool)]
+    own = {str(label): set(seeds.astype(int)) for label, seeds in ranked.groupby("label")["seed"]}
+    shared = set.intersection(*own.values()) if own else set()
+    more = {label: sorted(seeds - shared) for label, seeds in own.items() if seeds - shared}
+    if not more or not shared:
+        return rows, ""
+    others = "; ".join(f"{label}: {', '.join(map(str, seeds))}" for label, seeds in sorted(more.items()))
+    these = ", ".join(map(str, sorted(shared)))
+    return rows[rows["seed"].astype(int).isin(shared)], (
+        f"Compared on the seeds that all strategies were run with ({these}), since seeds are paired. Left out are the "
+        f"seeds that others lack ({others}): run those too, or leave out who lacks them."
     )
 
 

@@ -31,12 +31,11 @@ def probability_first(losses: np.ndarray, expected: np.ndarray, resamples: int =
     inside each its seeds, the same for all strategies since runs are paired. One made-up block with the strategies in
     a random order stands among them, as in ``mean_rank_interval``: a strategy that was first on a few blocks would
     else be certain to be first again. Seeded. NaN where there is too little to resample: one seed in each of a few
-    blocks, a block where no seed is expected, or no score at all.
+    blocks, or no score at all.
     """
     generator = np.random.default_rng(seed)
     strategies, blocks, _ = losses.shape
-    seeds = expected.sum(1)
-    too_few = seeds.min() == 0 or (seeds.max() == 1 and blocks < FEWEST_BLOCKS)
+    too_few = expected.sum(1).max() == 1 and blocks < FEWEST_BLOCKS
     if too_few or not np.isfinite(losses[:, expected]).any():
         return np.full(strategies, np.nan)
     ranks = []

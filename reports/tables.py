@@ -89,10 +89,7 @@ def strategy_table(scores: Scores, alpha: float = ALPHA) -> Table:
     references = [
         (
             name,
-            *(
-                reference_cell(values[block], np.asarray(scores.expected[:, block].any(axis=0)))
-                for block in range(len(scores.blocks))
-            ),
+            *(reference_cell(values[block][scores.expected[block]]) for block in range(len(scores.blocks))),
             *([None] if ranked else []),
         )
         for name, values in scores.references.items()
@@ -113,7 +110,7 @@ def strategy_table(scores: Scores, alpha: float = ALPHA) -> Table:
 
 
 def cell(scores: Scores, strategy: int, block: int, mark: Mark) -> Measured:
-    values = scores.values[strategy, block, scores.expected[strategy, block]]
+    values = scores.values[strategy, block, scores.expected[block]]
     there = values[~np.isnan(values)]
     if len(there):
         return Measured(mean_interval(there), len(values), mark)
@@ -122,9 +119,9 @@ def cell(scores: Scores, strategy: int, block: int, mark: Mark) -> Measured:
     return Measured(None, len(values), "", ", ".join(reasons))
 
 
-def reference_cell(values: np.ndarray, expected: np.ndarray) -> Measured:
+def reference_cell(values: np.ndarray) -> Measured:
     there = values[~np.isnan(values)]
-    return Measured(mean_interval(there) if len(there) else None, int(expected.sum()))
+    return Measured(mean_interval(there) if len(there) else None, len(values))
 
 
 def block_marks(scores: Scores, block: int, alpha: float) -> list[Mark]:
@@ -138,23 +135,22 @@ def block_marks(scores: Scores, block: int, alpha: float) -> list[Mark]:
     marks: list[Mark] = [""] * len(scores.strategies)
     if scores.column.better == "none":
         return marks
-    losses = scores.losses[:, block]
-    complete = [index for index in range(len(marks)) if not scores.missing[index, block].any()]
+    losses = scores.losses[:, block, scores.expected[block]]
+    complete = [index for index in range(len(marks)) if not np.isnan(losses[index]).any()]
     if not complete:
         return marks
-    best = min(complete, key=lambda index: (np.nanmean(losses[index]), scores.strategies[index]))
-    testable = []
-    for index in complete:
-        behind = losses[index] - losses[best]
-        behind = behind[~np.isnan(behind)]
-        if np.array_equal(losses[index], losses[best], equal_nan=True):
-            marks[index] = "best"
-        elif len(behind) < 2:
+    best = min(complete, key=lambda index: (losses[index].mean(), scores.strategies[index]))
+    equal = [index for index in complete if np.array_equal(losses[index], losses[best])]
+    for index in equal:
+        marks[index] = "best"
+    others = [index for index in complete if index not in equal]
+    if losses.shape[1] < 2:
+        for index in others:
             marks[index] = "untestable"
-        else:
-            testable.append((index, 1.0 if behind.mean() <= 0 else paired_p(behind, scores.step)))
-    for (index, _), adjusted in zip(testable, holm_adjust([p for _, p in testable]), strict=True):
-        marks[index] = "worse" if adjusted < alpha else "tied"
+    elif others:
+        p = [paired_p(losses[index] - losses[best], scores.step) for index in others]
+        for index, adjusted in zip(others, holm_adjust(p), strict=True):
+            marks[index] = "worse" if adjusted < alpha else "tied"
     return marks
 
 
@@ -188,9 +184,9 @@ def table_notes(scores: Scores, column: Column, marks: np.ndarray, alpha: float)
     if scores.taught:
         yield scores.taught
     yield f"Completeness: {scores.completeness}."
-    if scores.unequal_seeds:
-        yield scores.unequal_seeds
-    if scores.expected.sum(axis=2).max(initial=0) < 2:
+    if scores.left_out:
+        yield scores.left_out
+    if scores.expected.sum(1).max(initial=0) < 2:
         yield "One value each: no interval, and nothing can be told apart."
     else:
         yield "Mean over seeds ± half of its 95 % interval (Student's, widened so that skewed scores are covered too)."

@@ -112,20 +112,26 @@ def _say_behind(bundle: "Bundle") -> None:
 
 
 def _require_report_folder(folder: Path) -> None:
-    """Refuse one that holds something else: a report deletes the tables and figures of the one before it."""
+    """Refuse one that holds something else, since a report deletes the tables and figures of the one before it, and
+    one inside a bundle or among a store's cells."""
+    from ...reports.bundle import MANIFEST
+    from ...reports.page import is_page
     from ..errors import UserError
 
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / "index.html").is_file():
-        raise UserError(f"{folder}: holds something that is no report; give another folder")
+    if folder.is_dir() and any(folder.iterdir()) and not is_page(folder / "index.html"):
+        raise UserError(f"{folder}: holds something that is no report of graftbench; give another folder")
+    for above in (folder.resolve(), *folder.resolve().parents):
+        if (above / MANIFEST).is_file() or (above.name == "cells" and any(above.glob("*/spec.json"))):
+            raise UserError(f"{folder}: lies in {above}, whose files are checked; give another folder")
 
 
 def _write_bundle_report(bundle: Path, folder: Path | None) -> Path:
-    """Write the report of a results bundle to ``folder``, which lies outside: a bundle holds its own files only."""
+    """Write the report of a results bundle to ``folder``: the bundle itself holds its own files only."""
     from ...reports.bundle import read_bundle
     from ...reports.report import write_report
     from ..errors import UserError
 
-    if folder is None or folder.resolve().is_relative_to(bundle.resolve()):
+    if folder is None:
         raise UserError(f"{bundle}: is a results bundle, whose files stay as they are; give --to another folder")
     read = read_bundle(bundle)
     return write_report(

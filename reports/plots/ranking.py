@@ -26,7 +26,7 @@ def profile(scores: Scores, looks: dict[str, Look], suffix: str = "") -> Plot | 
     values, scale = normalised(scores)
     if values is None:
         return Absent(name, f"{title} ({metric_title(scores.metric, False)})", scale)
-    runs = values[scores.expected]
+    runs = values[:, scores.expected]
     lowest = max(float(runs.min()), LEAST_SCORE)
     ends = lowest - 0.02, max(float(runs.max()), lowest + 0.1) + 0.02
     left_out = int((runs < ends[0]).sum())
@@ -35,9 +35,9 @@ def profile(scores: Scores, looks: dict[str, Look], suffix: str = "") -> Plot | 
     bands = "; bands are pointwise 95 % Clopper-Pearson" if banded else ""
     figure, (axes,) = panels(1, width=4.4, height=2.8)
     parts = []
-    for label, each, expected in zip(scores.strategies, values, scores.expected, strict=True):
-        thresholds = np.unique([*ends, *each[expected].clip(*ends)])
-        share, low, high = performance_profile(each, expected, thresholds)
+    for label, each in zip(scores.strategies, values, strict=True):
+        thresholds = np.unique([*ends, *each[scores.expected].clip(*ends)])
+        share, low, high = performance_profile(each, scores.expected, thresholds)
         parts.append(pd.DataFrame({"label": label, "threshold": thresholds, "share": share, "low": low, "high": high}))
         style = looks[label]
         axes.plot(thresholds, share, drawstyle="steps-post", markevery=0.16, **style.line_style())
@@ -50,8 +50,7 @@ def profile(scores: Scores, looks: dict[str, Look], suffix: str = "") -> Plot | 
     arrange(figure)
     data = pd.concat(parts, ignore_index=True)
     middle = {
-        label: float(np.median(each[expected]))
-        for label, each, expected in zip(scores.strategies, values, scores.expected, strict=True)
+        label: float(np.median(each[scores.expected])) for label, each in zip(scores.strategies, values, strict=True)
     }
     best = max(middle, key=lambda label: middle[label])
     return Plot(

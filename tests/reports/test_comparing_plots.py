@@ -20,12 +20,12 @@ def test_a_performance_profile_steps_at_each_run_and_nowhere_else():
     plot = profile(held, settings(rows, curves)[0].looks())
     values, _ = normalised(held)
     assert values is not None
-    for line, label, each, there in zip(plot.figure.axes[0].lines, held.strategies, values, held.expected, strict=True):
+    for line, label, each in zip(plot.figure.axes[0].lines, held.strategies, values, strict=True):
         assert line.get_drawstyle() == "steps-post"
         drawn = plot.data[plot.data["label"] == label]
         for before, at, after in zip(drawn["threshold"], drawn["share"], drawn["threshold"][1:], strict=False):
             for threshold in (before, (before + after) / 2):
-                assert at == (each[there] > threshold).mean()
+                assert at == (each[held.expected] > threshold).mean()
     assert "lower than is shown" not in plot.caption
 
 

@@ -190,12 +190,15 @@ def test_a_part_that_cannot_be_read_though_its_hash_agrees_is_one_line(bundle, t
 def test_the_page_of_a_bundle_is_written_elsewhere_and_the_bundle_stays_as_it_is(graftbench, tmp_path):
     bundle = write_bundle(tmp_path / "results", *synthetic(2, 1, 2, points=2), {}, Pictures({}, {}, {}, {}))
     (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "notes.txt").touch()
-    for arguments in ((), ("--to", bundle / "report"), ("--to", "mine")):
+    (tmp_path / "mine" / "index.html").write_text("<!DOCTYPE html><title>my thesis</title>")
+    (tmp_path / "cells" / "0123").mkdir(parents=True)
+    (tmp_path / "cells" / "0123" / "spec.json").touch()
+    for arguments in ((), ("--to", bundle / "report"), ("--to", "mine"), ("--to", "cells/0123/report")):
         refused = graftbench("report", bundle, *arguments)
         assert refused.returncode == 2 and "another folder" in refused.stderr, refused.stderr
-    done = graftbench("report", bundle, "--to", "page")
-    assert done.returncode == 0, done.stderr
+    for _ in range(2):
+        done = graftbench("report", bundle, "--to", "page")
+        assert done.returncode == 0, done.stderr
     page = (tmp_path / "page" / "index.html").read_text()
     assert "graftbench: results" in page and 'id="convergence-' in page
     check_bundle(bundle)
