@@ -92,38 +92,35 @@ def _file_of(module: str) -> Path | None:
     """The file of ``module``; None for a name that is an attribute of a module, or belongs to an installed package."""
     root, *inner = module.split(".")
     if root != ROOT:
-        place = _own_module(root)
+        places = _own_module(root)
     elif inner:
-        place = _folder_of(inner.pop(0))
+        places = _folders_of(f"{ROOT}.{inner.pop(0)}")
     else:
         return None
-    if place is None:
-        return None
-    if place.suffix == ".py":
-        return None if inner else place
-    path = place.joinpath(*inner)
-    for candidate in (path / "__init__.py", path.with_suffix(".py")):
-        if candidate.is_file():
-            return candidate.resolve()
+    for place in places:
+        path = place.joinpath(*inner)
+        for candidate in (path / "__init__.py", path.with_suffix(".py"), *([] if inner else [place])):
+            if candidate.is_file():
+                return candidate.resolve()
     return None
 
 
 @functools.cache
-def _folder_of(subpackage: str) -> Path | None:
-    """Where ``graftbench.<subpackage>`` lies; found without importing it."""
-    spec = importlib.util.find_spec(f"{ROOT}.{subpackage}")
-    return Path(next(iter(spec.submodule_search_locations))) if spec and spec.submodule_search_locations else None
+def _folders_of(package: str) -> tuple[Path, ...]:
+    """Where a package lies, found without importing it; one without ``__init__.py`` may lie in several folders."""
+    spec = importlib.util.find_spec(package)
+    return tuple(map(Path, (spec and spec.submodule_search_locations) or ()))
 
 
 @functools.cache
-def _own_module(name: str) -> Path | None:
-    """The file or folder of a module that was put on the path and belongs to no installed distribution."""
+def _own_module(name: str) -> tuple[Path, ...]:
+    """The file or folders of a module that was put on the path and belongs to no installed distribution."""
     if not name or name in sys.stdlib_module_names or name.startswith("__") or _is_installed(name):
-        return None
+        return ()
+    if folders := _folders_of(name):
+        return folders
     spec = importlib.util.find_spec(name)
-    if spec and spec.submodule_search_locations:
-        return Path(next(iter(spec.submodule_search_locations)))
-    return Path(spec.origin).resolve() if spec and spec.origin and spec.origin.endswith(".py") else None
+    return (Path(spec.origin),) if spec and spec.origin and Path(spec.origin).is_file() else ()
 
 
 @functools.cache
@@ -142,9 +139,13 @@ def _installed_modules() -> frozenset[str]:
 
 @functools.cache
 def _imports(path: Path, package: str) -> tuple[str, ...]:
-    """Absolute names that a file may import: of ``from a import b`` both ``a`` and ``a.b``."""
+    """Absolute names that a file may import: of ``from a import b`` both ``a`` and ``a.b``. None of what does not read
+    as Python, which a plug-in may try to import and do without."""
     names: list[str] = []
-    pending: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
+    try:
+        pending: list[ast.AST] = [ast.parse(path.read_bytes())]
+    except (SyntaxError, ValueError):
+        return ()
     while pending:
         node = pending.pop()
         for block in BLOCKS:  # statements alone: expressions are most of a tree and import nothing

@@ -7,6 +7,8 @@ from .errors import UserError, place_in, said_by
 from .registries import augmentations, backbones, domains, extractors, strategies
 from .registry import Entry, import_file
 
+REGISTRIES = (strategies, domains, backbones, augmentations, extractors)
+
 
 def load_plugins(paths: Iterable[Path]) -> list[Entry]:
     """Announce the components of each file and import it; they run with the user's rights.
@@ -26,9 +28,14 @@ def load_plugins(paths: Iterable[Path]) -> list[Entry]:
     return found
 
 
+def foreign_files() -> set[Path]:
+    """The files of all components that are not this package's."""
+    found = (entry for registry in REGISTRIES for entry in registry.entries().values())
+    return {Path(entry.file) for entry in found if not entry.module.startswith("graftbench.")}
+
+
 def _announced(path: Path) -> list[Entry]:
-    registries = (strategies, domains, backbones, augmentations, extractors)
-    return [entry for registry in registries for entry in registry.add_file(path.resolve())]
+    return [entry for registry in REGISTRIES for entry in registry.add_file(path.resolve())]
 
 
 def _import(path: Path, entries: list[Entry]) -> None:

@@ -198,8 +198,11 @@ def is_unwritable(error: Exception) -> bool:
 
 
 def _is_of_plugin(error: Exception, plugins: list[Path]) -> bool:
-    """Whether the error passed through a plug-in's code: what that opens or writes is its own affair."""
-    return any(place_in(path.resolve(), error) for path in plugins)
+    """Whether the error passed through code of a plug-in or of another distribution's component: what that opens or
+    writes is its own affair."""
+    from .plugins import foreign_files
+
+    return any(place_in(path, error) for path in (*(path.resolve() for path in plugins), *foreign_files()))
 
 
 def _is_out_of_memory(error: Exception) -> bool:

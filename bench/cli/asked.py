@@ -39,6 +39,7 @@ def load_asked(name: str, only: list[str]) -> "Matrix":
     from ..matrix_file import load_matrix
     from ..registries import strategies
 
+    here(name)
     matrix = load_matrix(name)
     if not only:
         return matrix

@@ -32,7 +32,9 @@ def run_on_node(package: bytes, source: Files, inputs: dict[str, Files], setting
         for folder, files in {**inputs, f"source/{settings['source']}": source}.items():
             _write(root / folder, files)
         (root / "job.json").write_text(json.dumps(settings), encoding="utf-8")
-        environment = {**os.environ, "PYTHONPATH": str(root / "package"), PARENT: str(os.getpid())}
+        inherited = os.environ.get("PYTHONPATH")  # where a plug-in's own modules may lie
+        path = os.pathsep.join(filter(None, [str(root / "package"), inherited]))
+        environment = {**os.environ, "PYTHONPATH": path, PARENT: str(os.getpid())}
         command = [sys.executable, "-P", "-m", "graftbench.bench.executors.supervise", str(root)]
         ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if not (root / "cell" / "status.json").exists():

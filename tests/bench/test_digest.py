@@ -86,3 +86,27 @@ def test_the_users_own_modules_that_a_plugin_imports_count_and_installed_package
     path.write_text("import numpy, torch.nn, PIL.Image, json\nfrom my_rates import LR\nimport my_parts.blocks\n")
     files = {Path(file).relative_to(tmp_path).as_posix() for file in digest._closure_of_file(str(path))}
     assert files == {"mine.py", "my_rates.py", "my_parts/__init__.py", "my_parts/blocks.py", "my_parts/deeper.py"}
+
+
+def test_a_module_that_does_not_read_as_python_counts_by_its_bytes(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "my_broken.py").write_text("def (:\n")
+    (tmp_path / "my_latin.py").write_bytes(
+        "# -*- coding: latin-1 -*-\n# caf\u00e9\nimport my_broken\n".encode("latin-1")
+    )
+    path = tmp_path / "mine.py"
+    path.write_text("import my_latin\n")
+    files = {Path(file).name for file in digest._closure_of_file(str(path))}
+    assert files == {"mine.py", "my_latin.py", "my_broken.py"}
+    assert len(digest.digest_of([Entry("mine", "", "", f"plugin:{path}", str(path), 1)])) == 16
+
+
+def test_a_package_that_lies_in_several_folders_counts_from_each(tmp_path, monkeypatch):
+    for part in ("one", "two"):
+        (tmp_path / part / "my_split").mkdir(parents=True)
+        (tmp_path / part / "my_split" / f"{part}.py").touch()
+        monkeypatch.syspath_prepend(tmp_path / part)
+    path = tmp_path / "mine.py"
+    path.write_text("import my_split.one, my_split.two\n")
+    files = {Path(file).name for file in digest._closure_of_file(str(path))}
+    assert files == {"mine.py", "one.py", "two.py"}

@@ -11,7 +11,8 @@ from finished import a_cell
 from graftbench.bench import worker
 from graftbench.bench.checkpoint import NEWEST
 from graftbench.bench.planning import own_images
-from graftbench.bench.registry import import_file
+from graftbench.bench.registries import strategies
+from graftbench.bench.registry import Entry, import_file
 from graftbench.bench.store import read_status
 from PIL import Image
 
@@ -127,6 +128,8 @@ def test_what_a_plugin_cannot_write_is_its_own_failure_and_not_the_stores(option
     options.plugin = []
     with pytest.raises(OSError, match=r"mine|disk"):
         worker._run(options, NeverAsked())
+    monkeypatch.setitem(strategies._entries, "theirs", Entry("theirs", "", "", "their_package.s", str(plugin), 1))
+    assert worker._run(options, NeverAsked()) == 1, "nor is it the store's if another distribution's component did it"
 
 
 def test_a_reason_that_is_no_text_is_kept_in_characters_that_any_file_holds(options, monkeypatch):

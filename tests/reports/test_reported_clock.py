@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 from graftbench.bench.throughput.stored import stored_speeds
@@ -142,3 +143,13 @@ def test_one_measurement_is_not_counted_as_often_as_there_are_cells(results):
     assert [each.probability_first for each in ranking.standings] == [None] * 3
     (own,) = rank(results[0], "seconds_per_kimg")
     assert len(own.blocks) == 2
+
+
+def test_of_two_measurements_none_stands_for_all_cells(results):
+    other = results[0]["seed"] == 1
+    rows = (results[0].assign(torch=np.where(other, "3.0", "2.14.1")), results[1])
+    speeds = pd.concat([SPEEDS, SPEEDS.assign(torch="3.0", seconds_per_kimg=9.0)])
+    clocked, _ = with_exclusive_clock(*rows, speeds)
+    assert set(clocked.loc[~clocked["reference"], "clock"]) == {EXCLUSIVE}
+    (ranking,) = rank(clocked, "seconds_per_kimg")
+    assert len(ranking.blocks) == 2
