@@ -54,7 +54,7 @@ def test_a_bundle_is_ranked_and_compared_and_is_no_store(graftbench, stored):
     assert done.returncode == 0, done.stderr
     assert "17 strategies on 6 blocks" in done.stdout
     assert "0 better, 0 worse" in graftbench("compare", bundle, bundle, "--by", "kid").stdout
-    refused = graftbench("report", bundle)
+    refused = graftbench("status", bundle)
     assert refused.returncode == 2 and "is a bundle of results, no store" in refused.stderr
 
 
