@@ -97,10 +97,15 @@ class Store:
 
 def _require_outside(root: Path) -> None:
     """Refuse a folder for a new store among the cells of another, such as ``STORE/cells``."""
-    resolved = root.resolve()
-    for folder in (resolved, *resolved.parents):
-        if folder.name == "cells" and any(folder.glob("*/spec.json")):
-            raise UserError(f"{root}: lies among the cells of another store; did you mean {folder.parent}?")
+    if store := store_around(root):
+        raise UserError(f"{root}: lies among the cells of another store; did you mean {store}?")
+
+
+def store_around(folder: Path) -> Path | None:
+    """The store among whose cells a folder lies, if it does."""
+    resolved = folder.resolve()
+    around = (each for each in (resolved, *resolved.parents) if each.name == "cells" and any(each.glob("*/spec.json")))
+    return next((cells.parent for cells in around), None)
 
 
 def read_status(folder: Path) -> dict[str, Any]:

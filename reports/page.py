@@ -122,12 +122,10 @@ def embed(sections: dict[str, list[Shown]], folder: Path, room: int) -> None:
     every = [(group, place) for group in sections.values() for place in range(len(group))]
     shown = [group[place] for group, place in every]
     pictures = [_picture(each, folder) for each in shown]
-    for charts_too in (False, True):  # lines and words are sharper as they are
+    for charts in (False, True):  # lines and words are sharper as they are
         if sum(map(len, pictures)) > room:
             pictures = [
-                min(picture, _small_picture(each, folder), key=len)
-                if charts_too or not _is_chart(each, folder)
-                else picture
+                min(picture, _small_picture(each, folder), key=len) if _is_chart(each, folder) == charts else picture
                 for picture, each in zip(pictures, shown, strict=True)
             ]
     data = [_data(each, folder) for each in shown]

@@ -117,12 +117,13 @@ def _require_report_folder(folder: Path) -> None:
     from ...reports.bundle import MANIFEST
     from ...reports.page import is_page
     from ..errors import UserError
+    from ..store import store_around
 
     if folder.is_dir() and any(folder.iterdir()) and not is_page(folder / "index.html"):
         raise UserError(f"{folder}: holds something that is no report of graftbench; give another folder")
-    for above in (folder.resolve(), *folder.resolve().parents):
-        if (above / MANIFEST).is_file() or (above.name == "cells" and any(above.glob("*/spec.json"))):
-            raise UserError(f"{folder}: lies in {above}, whose files are checked; give another folder")
+    above = (folder.resolve(), *folder.resolve().parents)
+    if within := store_around(folder) or next((each for each in above if (each / MANIFEST).is_file()), None):
+        raise UserError(f"{folder}: lies in {within}, whose files stay as they are; give another folder")
 
 
 def _write_bundle_report(bundle: Path, folder: Path | None) -> Path:
