@@ -21,7 +21,7 @@ def runtime_ecdf(family: Setting, metric: str = "kid", targets: dict[str, Ladder
     if not present(family.curves, [column, "seconds"]):
         return Absent(name, title, f"no cell has a curve of {column}")
     curves = family.curves
-    rungs = targets or ladders(family.rows, curves, column)
+    rungs = ladders(family.rows, curves, column) if targets is None else targets
     if not rungs:
         return Absent(name, title, "no fine-tuning run improves on its start, and the targets come from those")
     parts = [
