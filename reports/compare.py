@@ -10,8 +10,8 @@ from ..bench.errors import UserError
 from .columns import COLUMNS, Column, column, present, split, step
 from .intervals import Interval, mean_interval
 from .ranking_tables import slug
-from .scores import BLOCK, MACHINE, SETTINGS, STRATUM
 from .significance import ALPHA, holm_adjust
+from .strata import BLOCK, MACHINE, SETTINGS, STRATUM
 from .table import Table, Value, estimate_text, number
 from .tables import paired_p
 

@@ -12,7 +12,8 @@ from .intervals import Interval, mean_interval
 from .ladder import REFERENCE, RUNGS, Ladder, block_columns
 from .ladder import block_name as ladder_name
 from .ranking_tables import slug, stratum_words
-from .scores import MACHINE, STRATUM, Block, block_name, strata_of
+from .scores import Block, block_name
+from .strata import MACHINE, STRATUM, strata_of
 from .table import Measured, Table, Value, number
 
 SHOWN = (0.5, 0.9)

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 from ..bench.errors import UserError
 from ..bench.files import write_json
 from ..bench.metrics.names import lower_is_better, split_name
-from .scores import SETTINGS
+from .strata import SETTINGS
 
 log = logging.getLogger(__name__)
 

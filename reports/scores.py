@@ -1,9 +1,4 @@
-"""Rows -> scores by strategy, block and seed, with what is missing kept visible.
-
-Rows are compared only inside one *stratum*: same backbone, resolution, width, budget, batch, precision, protocol,
-optimiser settings, numbers of images and of evaluations, and metric with extractor. A *block* is one (source, target,
-shots); seeds are repetitions inside a block.
-"""
+"""Rows -> scores by strategy, block and seed, with what is missing kept visible."""
 
 from collections import Counter
 from collections.abc import Collection, Iterator
@@ -13,18 +8,12 @@ import numpy as np
 import pandas as pd
 
 from ..bench.errors import UserError
-from .clock import clock_note, once_per_strategy, with_machine
+from .clock import clock_note, once_per_strategy
 from .columns import Column, column, split, step
+from .strata import BLOCK, strata_of, stratum_columns
 
-STRATUM = ("backbone", "resolution", "width", "kimg", "batch", "precision", "protocol")
-SETTINGS = ("optimisation", "compile", "points", "fakes", "reals")
-"""The same, named only where rows differ in it. FID of fewer fakes is higher: it does not compare."""
-BLOCK = ("source", "target", "shots")
 NEEDED = (*BLOCK, "label", "seed", "extractor", "reference", "status")
 """Columns without which a table cannot be scored."""
-MACHINE = ("hardware", "device", "threads")
-"""Speeds and memory are compared only on the same of these."""
-
 Block = tuple[str, str, int]
 
 NOT_YET = "not run yet"
@@ -130,25 +119,6 @@ def strata(rows: pd.DataFrame, metric: str) -> Iterator[Scores]:
     rows = relevant(rows, metric)
     for stratum, group in strata_of(rows, stratum_columns(metric)):
         yield scores(group, metric, stratum)
-
-
-def strata_of(rows: pd.DataFrame, columns: tuple[str, ...]) -> Iterator[tuple[dict[str, object], pd.DataFrame]]:
-    """Groups of rows that are equal in ``columns`` and ``SETTINGS``, with what they share."""
-    keys = [name for name in columns if name in rows.columns]
-    keys += [name for name in SETTINGS if name in rows.columns and rows[name].nunique(dropna=False) > 1]
-    rows = with_machine(rows, [name for name in keys if name in MACHINE])
-    if "threads" in keys:
-        rows = rows.assign(threads=rows["threads"].astype("Int64"))  # a gap had made 1.0 of 1
-    for key, group in rows.groupby(keys, sort=True, dropna=False):
-        yield dict(zip(keys, key, strict=True)), group
-
-
-def stratum_columns(metric: str) -> tuple[str, ...]:
-    """What rows must have in common to be compared by ``metric``."""
-    described = column(metric)
-    extractor = () if split(metric)[1] else ("extractor",)
-    machine = MACHINE if described.subject == "throughput" and described.better != "none" else ()
-    return STRATUM + extractor + machine
 
 
 def sample_sizes(rows: pd.DataFrame, metric: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from .scores import SETTINGS
+from .strata import SETTINGS
 from .style import Look, look
 
 SHARED = ["backbone", "resolution", "width", "source", "kimg", "batch", "precision", "extractor", "protocol"]
