@@ -41,19 +41,21 @@ class CDC(FineTune):
         # Whole on every process, so that all know the same anchors.
         size = len(setup.shots), self.generator.latent_dim
         self.anchors = torch.randn(size, generator=self.rng, device=setup.device)
+        self.near_anchors = False
         self.layer_rng = torch.Generator().manual_seed(setup.seed("consistency-layer"))
 
     def adapt(self) -> None:
         self.source_generator = self.setup.source.make_generator().to(self.setup.device).eval().requires_grad_(False)
 
     def step(self, real: Tensor) -> dict[str, Tensor]:
-        self.discriminator.patches = self.steps_done % ANCHOR_EVERY != 0
+        self.near_anchors = self.steps_done % ANCHOR_EVERY == 0
+        self.discriminator.patches = not self.near_anchors
         return super().step(real)
 
     def latents(self, count: int) -> Tensor:
         """Anywhere in patch steps, else near the anchors."""
         latents = super().latents(count)
-        if self.discriminator.patches:
+        if not self.near_anchors:
             return latents
         whole = (count * parallel.processes(),)
         nearest = torch.randint(len(self.anchors), whole, generator=self.rng, device=latents.device)
@@ -61,7 +63,12 @@ class CDC(FineTune):
 
     def mixing_latents(self, count: int) -> Tensor | None:
         """None near the anchors, as in the authors' code: an image near one must be so in all its layers."""
-        return super().mixing_latents(count) if self.discriminator.patches else None
+        return None if self.near_anchors else super().mixing_latents(count)
+
+    def path_length_penalty(self, count: int) -> Tensor:
+        """Anywhere, as in the authors' code, although its steps are those near the anchors: these images are made."""
+        self.near_anchors = False
+        return super().path_length_penalty(count)
 
     def generator_penalty(self) -> Tensor:
         return self.strength * self.inconsistency(super().latents(LATENTS))

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ..bench import parallel
+from ..bench.errors import UserError
 from . import register, to_float, tunable
 from .averaging import MovingAverage
 from .finetune import FineTune
@@ -27,10 +28,12 @@ class KernelModulation(FineTune):
     stay the source's throughout.
     """
 
-    probing: float = tunable(0.2, low=0.05, high=0.5, most=0.99)  # at 1 the probe would never end
+    probing: float = tunable(0.2, low=0.05, high=0.5, most=0.99)
     kept: float = tunable(0.5, low=0.1, high=0.9, most=1.0)
 
     def adapt(self) -> None:
+        if self.setup.steps < 2:
+            raise UserError("kernel-modulation needs two steps: one to probe with, and one to adapt")
         self.probed = [ProbedNetwork(self.generator), ProbedNetwork(self.discriminator)]
 
     def generator_parameters(self) -> Iterable[nn.Parameter]:
@@ -43,12 +46,16 @@ class KernelModulation(FineTune):
         return super().trainable_count() - sum(probed.fixed_count() for probed in self.probed)
 
     def step(self, real: Tensor) -> dict[str, Tensor]:
-        probing_steps = max(1, round(self.probing * self.setup.steps))
-        if self.steps_done == probing_steps:
-            self.end_probe()
         for probed in self.probed:
-            probed.tune_weights(self.steps_done >= probing_steps)
-        return super().step(real)
+            probed.tune_weights(self.steps_done >= self.probing_steps)
+        losses = super().step(real)
+        if self.steps_done == self.probing_steps:  # now, or an evaluation would see the probe's last network
+            self.end_probe()
+        return losses
+
+    @property
+    def probing_steps(self) -> int:
+        return min(max(1, round(self.probing * self.setup.steps)), self.setup.steps - 1)
 
     def end_probe(self) -> None:
         """Mark the important kernels and put everything else back to the source."""

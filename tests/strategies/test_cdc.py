@@ -87,13 +87,24 @@ def test_two_processes_share_the_anchors_and_what_is_near_them(monkeypatch):
         assert torch.equal(two.latents(3), whole[rank::2])
 
 
-def test_styles_are_mixed_in_patch_steps_only():
+def test_styles_are_mixed_in_patch_steps_and_for_the_path_lengths_only():
+    """Both regularisers are lazy, and their steps are those near the anchors."""
     strategy = prepared("stylegan2")
     mixed, draw = [], strategy.mixing_latents
     strategy.mixing_latents = lambda count: mixed.append(draw(count)) or mixed[-1]
     for step in range(4):
         strategy.step(tiny_batch(strategy.setup, step))
         if step == 0:
-            assert mixed and all(latents is None for latents in mixed)
+            assert [latents is None for latents in mixed] == [True, False]
+            assert (strategy.path_length_mean != 0).item()
             mixed.clear()
     assert mixed and all(latents is not None for latents in mixed)
+
+
+def test_the_path_lengths_are_those_of_latents_anywhere():
+    strategy = prepared("stylegan2")
+    strategy.anchors.fill_(100.0)
+    seen, lengths = [], strategy.generator.path_lengths
+    strategy.generator.path_lengths = lambda latents, *rest: seen.append(latents) or lengths(latents, *rest)
+    strategy.step(tiny_batch(strategy.setup, 0))
+    assert len(seen) == 1 and seen[0].abs().max() < 10

@@ -1,7 +1,9 @@
 """AdAM probes with modulations only, then keeps the important kernels under modulation and tunes the others."""
 
+import pytest
 import torch
 from graftbench.bench import parallel
+from graftbench.bench.errors import UserError
 from graftbench.strategies.kernel_modulation import FISHER_SAMPLES, KernelModulation
 from graftbench.strategies.kernels import convolutions
 from graftbench.strategies.tiny import tiny_batch, tiny_setup
@@ -36,22 +38,32 @@ def rows_moved(probed, before, after):
 def test_the_probe_trains_modulations_only():
     strategy = prepared()
     before = weights(strategy)
-    train(strategy, STEPS // 2)
+    train(strategy, STEPS // 2 - 1)
     assert all(torch.equal(old, new) for old, new in zip(before, weights(strategy), strict=True))
     assert all(modulation.u.any() for probed in strategy.probed for modulation in probed.modulations)
 
 
-def test_the_probe_is_thrown_away_when_it_ends():
-    strategy = train(prepared(), STEPS // 2)
+def test_the_probe_is_thrown_away_before_anything_can_be_measured_of_it():
+    strategy = train(prepared(), STEPS // 2 - 1)
     latents = torch.randn(6, strategy.generator.latent_dim, generator=torch.Generator().manual_seed(0))
     source = strategy.setup.source.make_generator().eval()
     with torch.no_grad():
         assert not torch.equal(strategy.generator.eval()(latents), source(latents))
-    strategy.end_probe()
+    train(strategy, 1)
     with torch.no_grad():
         torch.testing.assert_close(strategy.generator.eval()(latents), source(latents))
         torch.testing.assert_close(strategy.average.module(latents), source(latents))
     assert not strategy.generator_optimiser.state and not strategy.discriminator_optimiser.state
+
+
+def test_a_probe_ends_before_the_training_does():
+    for steps, probing in ((2, 0.05), (STEPS, 0.99)):
+        strategy = KernelModulation(probing=probing)
+        strategy.prepare(tiny_setup(steps=steps))
+        train(strategy, steps)
+        assert not all(modulation.kept.all() for probed in strategy.probed for modulation in probed.modulations)
+    with pytest.raises(UserError, match="two steps"):
+        KernelModulation().prepare(tiny_setup(steps=1))
 
 
 def test_kept_kernels_stay_frozen_under_a_modulation_and_the_others_are_tuned():
