@@ -17,7 +17,7 @@ from .columns import measured, rankable
 from .formats import counted
 from .intervals import Interval
 from .power import Power, blocks_for_gap, more_seeds, plan_power
-from .scores import Scores, scored_blocks, strata
+from .scores import Scores, strata, where_scored
 from .significance import ALPHA, Pair, RankTest, Verdict, rank_blocks, rank_test
 from .standing import mean_rank_interval, probability_first
 
@@ -115,8 +115,8 @@ def rank(rows: pd.DataFrame, by: str = "kid", alpha: float = ALPHA) -> list[Rank
 
 
 def rank_scores(scores: Scores, alpha: float = ALPHA) -> Ranking:
-    """Rank the strategies of one stratum, on the blocks that hold any score."""
-    asked, scores = scores, scored_blocks(scores)
+    """Rank the strategies of one stratum, on the blocks and seeds that hold any score."""
+    asked, scores = scores, where_scored(scores)
     means = block_means(scores)
     whole = complete_blocks(scores)
     worst = rank_test(means.T, scores.strategies, WORST, alpha)
@@ -218,7 +218,7 @@ def paired_differences(scores: Scores, first: str, second: str) -> list[np.ndarr
 
 
 def notes(asked: Scores, scores: Scores, worst: RankTest, complete: RankTest) -> list[str]:
-    """What a reader must know before trusting the order; ``asked`` holds the blocks without any score too."""
+    """What a reader must know before trusting the order; ``asked`` holds what has no score at all too."""
     stratum = ", ".join(f"{name} {value}" for name, value in scores.stratum.items())
     lines = [asked.unfinished] if asked.unfinished else []
     lines += [

@@ -78,8 +78,9 @@ class Scores:
         none = [label for label, count in sorted(Counter(waiting).items()) if count == share]
         never = f"; of {', '.join(none)} none has" if none else ""
         return (
-            f"Preliminary: {len(waiting)} of {share * len(self.strategies)} cells have not been run yet{never}. They "
-            "count like failed ones, as the worst score of their block, so that a place far down may only mean that."
+            f"Preliminary: {len(waiting)} of {share * len(self.strategies)} cells have not been run yet{never}. Where "
+            "others have a score they count like failed ones, as the worst of their block, so that a place far down "
+            "may only mean that."
         )
 
     @property
@@ -91,16 +92,18 @@ class Scores:
         return block_name(self.blocks[index], self.blocks)
 
 
-def scored_blocks(scores: Scores) -> Scores:
-    """Without the blocks that hold no score of any strategy: they say nothing about an order."""
-    some = np.asarray(~np.isnan(scores.values).all(axis=(0, 2)))
-    if some.all() or not some.any():
+def where_scored(scores: Scores) -> Scores:
+    """Without the blocks, and the seeds inside them, that hold no score of any strategy: such a place, not run yet or
+    failed by all, says nothing about an order, and filled up it would pass for data."""
+    there = np.asarray(~np.isnan(scores.values).all(axis=0))
+    some = np.asarray(there.any(axis=1))
+    if not some.any():
         return scores
     return replace(
         scores,
-        blocks=tuple(block for block, there in zip(scores.blocks, some, strict=True) if there),
+        blocks=tuple(block for block, kept in zip(scores.blocks, some, strict=True) if kept),
         values=scores.values[:, some],
-        expected=scores.expected[some],
+        expected=(scores.expected & there)[some],
         references={name: values[some] for name, values in scores.references.items()},
         floor=scores.floor[some],
     )

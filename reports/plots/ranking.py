@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from ..aggregates import block_means, normalised, performance_profile
 from ..formats import counted
 from ..ranking import WORST
-from ..scores import Scores, scored_blocks
+from ..scores import Scores, where_scored
 from ..settings import slug
 from ..significance import RankTest, rank_test
 from ..style import Look
@@ -22,7 +22,7 @@ LEAST_SCORE = -1.0
 def profile(scores: Scores, looks: dict[str, Look], suffix: str = "") -> Plot | Absent:
     """Share of runs above each normalised score, per strategy: a step at each of its runs."""
     name, title = _named("performance-profile", scores, suffix), "Performance profile"
-    asked, scores = scores, scored_blocks(scores)
+    asked, scores = scores, where_scored(scores)
     values, scale = normalised(scores)
     if values is None:
         return Absent(name, f"{title} ({metric_title(scores.metric, False)})", scale)
@@ -71,7 +71,7 @@ def critical_difference(scores: Scores, looks: dict[str, Look], suffix: str = ""
     title = f"Critical-difference diagram ({metric_title(scores.metric, False)})"
     if len(scores.strategies) < 2:
         return Absent(name, title, "fewer than two strategies")
-    asked, scores = scores, scored_blocks(scores)
+    asked, scores = scores, where_scored(scores)
     test = rank_test(block_means(scores).T, scores.strategies, WORST)
     if not test.mean_ranks:
         return Absent(name, title, test.note)

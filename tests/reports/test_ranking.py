@@ -216,6 +216,19 @@ def test_a_block_without_any_score_changes_no_number_and_is_named():
     assert any("no strategy has a score there: u" in note for note in after.notes)
 
 
+def test_a_seed_that_nobody_has_run_changes_no_number_and_is_counted():
+    """The first seed of every block is run before the second: a store is like this for most of its time."""
+    rows, _ = synthetic(3, 6, 1)
+    later = [rows.assign(seed=seed, status="missing", key=rows["key"] + str(seed), **{KID: np.nan}) for seed in (1, 2)]
+    (before,), (after,) = rank(rows), rank(pd.concat([rows, *later], ignore_index=True))
+    assert after.standings != before.standings  # it says how many are missing
+    assert [(each.mean_rank, each.iqm, each.probability_first) for each in after.standings] == [
+        (each.mean_rank, each.iqm, each.probability_first) for each in before.standings
+    ]
+    assert (after.improvements, after.power, after.complete) == (before.improvements, before.power, before.complete)
+    assert after.completeness == "18 of 54 cells, 36 missing (36 not run yet)"
+
+
 def test_one_seed_on_one_block_does_not_say_how_sure_the_first_place_is():
     (ranking,) = rank(synthetic(3, 1, 1)[0])
     assert [each.probability_first for each in ranking.standings] == [None] * 3
