@@ -1,19 +1,20 @@
 """How fast a strategy gets how far: time to target with censoring, and anytime quality.
 
 A run hits a target at the first of two consecutive evaluations that reach it (one alone may be noise). A run that
-never hits, diverges, fails or is missing is right-censored at the horizon: it is counted, and can only lengthen the
-mean times. The horizon is the budget in kimg, and in seconds the time that fine-tuning takes for it: like the targets,
-it depends on no run that is compared. Times are counted on the evaluation grid, whose width the tables state, and
-nothing is interpolated; the area alone joins the grid's points by straight lines.
+never hits, diverges or fails is right-censored at the horizon: it is counted, and can only lengthen the mean times.
+The horizon is the budget in kimg, and in seconds the time that fine-tuning takes for it: like the targets, it depends
+on no run that is compared. Times are counted on the evaluation grid, whose width the tables state, and nothing is
+interpolated; the area alone joins the grid's points by straight lines.
 Metrics: Hansen et al. (COCO, 2021) for ERT and runtime distributions, Hutter et al. (2009) for PAR-10.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from .ladder import REFERENCE, RUNGS, Ladder, block_columns, block_name, is_fid, signed
+from .ladder import REFERENCE, RUNGS, Ladder, is_fid, ladder_key, shared_columns, signed
 
 
 @dataclass(frozen=True)
@@ -99,11 +100,10 @@ def horizon_of(rows: pd.DataFrame, runs: list[Run], against: str) -> float:
     Were it the time of any other run, a quick one that hits nothing would hide what the slower ones reach, and shorten
     their mean times. NaN without a run of the reference that ended.
     """
+    ends = [float(run.x[-1]) for run in runs if run.label == REFERENCE and run.ended and len(run.x)]
     if against == "kimg":
-        return float(rows["kimg"].iloc[0])
-    return max(
-        (float(run.x[-1]) for run in runs if run.label == REFERENCE and run.ended and len(run.x)), default=np.nan
-    )
+        return max([float(rows["kimg"].iloc[0]), *ends])  # a training ends with a whole batch
+    return max(ends, default=np.nan)
 
 
 def speed(
@@ -114,15 +114,15 @@ def speed(
     ``targets`` come from ``ladder.frozen_ladders``; blocks without any are absent. ``against`` is kimg or seconds.
     """
     table, sign = [], float(signed([1.0], metric)[0])
-    for block, group, runs, horizon in _blocks(rows, curves, metric, against):
+    for block, group, runs, horizon in timed_blocks(rows, curves, metric, against):
         for label in dict.fromkeys(run.label for run in runs):
             mine = [run for run in runs if run.label == label]
-            ladder = targets.get(block_name(block))
+            ladder = targets.get(ladder_key(block))
             for rung, target in zip(RUNGS, ladder.rungs, strict=True) if ladder else ():
                 times = np.array([time_to_target(run, target, horizon) for run in mine])
                 table.append(
                     {
-                        **dict(zip(block_columns(group), block, strict=True)),
+                        **dict(zip(shared_columns(group), block, strict=True)),
                         "label": label,
                         "rung": rung,
                         "target_value": target * sign,
@@ -147,8 +147,8 @@ def anytime(
     ``final_over_best`` is 1 where a run ends at its best; NaN where the best value is not positive (as KID's may be).
     """
     table = []
-    for block, group, runs, horizon in _blocks(rows, curves, metric, against):
-        ladder = targets.get(block_name(block))
+    for block, group, runs, horizon in timed_blocks(rows, curves, metric, against):
+        ladder = targets.get(ladder_key(block))
         if ladder is None:
             continue
         for label in dict.fromkeys(run.label for run in runs):
@@ -158,7 +158,7 @@ def anytime(
             ratios = [run.value[-1] / run.value[top] if run.value[top] > 0 else np.nan for run, top in tops]
             table.append(
                 {
-                    **dict(zip(block_columns(group), block, strict=True)),
+                    **dict(zip(shared_columns(group), block, strict=True)),
                     "label": label,
                     "runs": len(mine),
                     "ended": len(ended),
@@ -179,8 +179,8 @@ def runtime_distribution(
     ``area`` is the mean share over the run (the COCO anytime score; higher is better).
     """
     times: dict[str, list[float]] = {}
-    for block, _, runs, horizon in _blocks(rows, curves, metric, against):
-        ladder = targets.get(block_name(block))
+    for block, _, runs, horizon in timed_blocks(rows, curves, metric, against):
+        ladder = targets.get(ladder_key(block))
         rungs = ladder.rungs if ladder else ()
         for run in runs:
             for target in rungs:
@@ -196,12 +196,18 @@ def runtime_distribution(
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["label", "x", "share", "area"])
 
 
-def _blocks(rows: pd.DataFrame, curves: pd.DataFrame, metric: str, against: str):
-    for block, group in rows.groupby(block_columns(rows), sort=True, dropna=False):
-        runs = runs_of(group, curves[curves["key"].isin(group["key"])], metric, against)
+def timed_blocks(
+    rows: pd.DataFrame, curves: pd.DataFrame, metric: str, against: str
+) -> Iterator[tuple[tuple, pd.DataFrame, list[Run], float]]:
+    """What its rows share, the rows, their runs and the horizon, of each group that has a horizon.
+
+    Cells that have not been run are no runs.
+    """
+    for shared, group in rows[rows["status"] != "missing"].groupby(shared_columns(rows), sort=True, dropna=False):
+        runs = runs_of(group, curves, metric, against)
         horizon = horizon_of(group, runs, against)
         if runs and np.isfinite(horizon):
-            yield block, group, runs, horizon
+            yield shared, group, runs, horizon
 
 
 def _grid_width(runs: list[Run]) -> float:

@@ -7,10 +7,9 @@ import numpy as np
 import pandas as pd
 
 from .clock import clock_note
-from .convergence import Run, anytime, horizon_of, runs_of, speed, time_to_target
+from .convergence import Run, anytime, speed, time_to_target, timed_blocks
 from .intervals import Interval, mean_interval
-from .ladder import REFERENCE, RUNGS, Ladder, block_columns
-from .ladder import block_name as ladder_name
+from .ladder import REFERENCE, RUNGS, Ladder, ladder_key, shared_columns
 from .ranking_tables import slug, stratum_words
 from .scores import Block, block_name
 from .strata import MACHINE, STRATUM, strata_of
@@ -34,6 +33,7 @@ class Subject:
     against: str
     clock: str = ""
     """Where the seconds come from, as a sentence with a space before it."""
+    completeness: str = ""
 
     @property
     def unit(self) -> str:
@@ -67,25 +67,29 @@ def convergence_tables(rows: pd.DataFrame, curves: pd.DataFrame, ladders: Ladder
         for against in ("kimg", "seconds"):
             # Seconds of different machines are different quantities.
             for stratum, group in strata_of(chosen, STRATUM + (MACHINE if against == "seconds" else ())):
-                watched = list(watch(group, curves, metric, targets, against))
-                clock = f" {clock_note(group)}".rstrip() if against == "seconds" else ""
-                subject = Subject(metric, stratum, against, clock)
+                ran = group[group["status"] != "missing"]
+                watched = list(watch(ran, curves, metric, targets, against))
+                clock = f" {clock_note(ran)}".rstrip() if against == "seconds" else ""
+                subject = Subject(metric, stratum, against, clock, _completeness(len(ran), len(group)))
                 for rung in SHOWN:
                     yield time_table(watched, rung, subject)
-                yield hits_table(group, speed(group, curves, metric, dict(targets), against), subject)
-                yield anytime_table(group, anytime(group, curves, metric, dict(targets), against), subject)
+                yield hits_table(ran, speed(ran, curves, metric, dict(targets), against), subject)
+                yield anytime_table(ran, anytime(ran, curves, metric, dict(targets), against), subject)
+
+
+def _completeness(ran: int, asked: int) -> str:
+    left = "" if ran == asked else "; the others have not been run yet and count nowhere here"
+    return f"Completeness: {ran} of {asked} cells{left}."
 
 
 def watch(
     rows: pd.DataFrame, curves: pd.DataFrame, metric: str, targets: Mapping[str, Ladder], against: str
 ) -> Iterator[Watched]:
     """The blocks that have frozen targets and a horizon."""
-    names = block_columns(rows)
-    for key, group in rows.groupby(names, sort=True, dropna=False):
-        runs = runs_of(group, curves, metric, against)
-        horizon = horizon_of(group, runs, against)
-        if (ladder := targets.get(ladder_name(key))) and np.isfinite(horizon):
-            found = dict(zip(names, key, strict=True))
+    names = shared_columns(rows)
+    for shared, _, runs, horizon in timed_blocks(rows, curves, metric, against):
+        if ladder := targets.get(ladder_key(shared)):
+            found = dict(zip(names, shared, strict=True))
             yield Watched((str(found["source"]), str(found["target"]), int(str(found["shots"]))), runs, horizon, ladder)
 
 
@@ -114,6 +118,7 @@ def time_table(watched: list[Watched], rung: float, subject: Subject) -> Table:
             " the first of two consecutive evaluations: times are known no better than those lie apart, whatever an"
             " interval says. There is none where that gain is within the metric's standard error. 0 is reached before"
             " any training, as grey pictures may. Training time only." + subject.clock,
+            subject.completeness,
             stratum_words(subject.stratum) + ".",
         ),
     )
@@ -168,6 +173,7 @@ def hits_table(rows: pd.DataFrame, found: pd.DataFrame, subject: Subject) -> Tab
             f"Hits of all runs, failed ones included{_left_out(rows, found)}. ERT: budget spent by all runs per hit;"
             f" PAR-10: a miss counts as ten budgets; both in budgets of one run ({subject.budget}), lower is better.",
             f"Times are known no better than the evaluation grid, {grid} {subject.unit} wide." + subject.clock,
+            subject.completeness,
             stratum_words(subject.stratum) + ".",
         ),
     )
@@ -175,7 +181,7 @@ def hits_table(rows: pd.DataFrame, found: pd.DataFrame, subject: Subject) -> Tab
 
 def _left_out(rows: pd.DataFrame, found: pd.DataFrame) -> str:
     """In words, how many of the runs have no place in ``found`` (one row a block and label, or some, with ``runs``)."""
-    there = found.drop_duplicates([*block_columns(rows), "label"])["runs"].sum() if len(found) else 0
+    there = found.drop_duplicates([*shared_columns(rows), "label"])["runs"].sum() if len(found) else 0
     missing = len(rows) - int(there)
     return (
         f", but for {missing} in blocks that have no frozen target or no run of {REFERENCE} that ended"
@@ -205,6 +211,7 @@ def anytime_table(rows: pd.DataFrame, found: pd.DataFrame, subject: Subject) -> 
             " score better than the source's. Final / best: 1 where a run ends at its best, above where it has become"
             " worse since; it and the best's place are those of the runs that ended. Means over targets of means over"
             " seeds." + subject.clock,
+            subject.completeness,
             stratum_words(subject.stratum) + ".",
         ),
     )

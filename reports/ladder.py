@@ -24,20 +24,21 @@ log = logging.getLogger(__name__)
 RUNGS = (0.25, 0.5, 0.75, 0.9, 1.0)
 """Shares of the way from the reference's start to its best."""
 REFERENCE = "finetune"
-BLOCK = (
+SHARED = (
     *("backbone", "resolution", "width", "source", "target", "shots"),
-    *("kimg", "batch", "precision", "protocol", "extractor", *SETTINGS),
+    *("kimg", "batch", "precision", "protocol", "extractor", *SETTINGS, "data"),
 )
 """What two runs must share to be compared; seeds are repetitions inside a block."""
 
 
-def block_columns(rows: pd.DataFrame) -> list[str]:
-    return [name for name in BLOCK if name in rows.columns]
+def shared_columns(rows: pd.DataFrame) -> list[str]:
+    return [name for name in SHARED if name in rows.columns]
 
 
-def block_name(block: tuple) -> str:
+def ladder_key(block: tuple) -> str:
     """One line of text that names a block, for the keys of the frozen file."""
-    return json.dumps([value.item() if isinstance(value, np.generic) else value for value in block])
+    said = [value.item() if isinstance(value, np.generic) else value for value in block]
+    return json.dumps(said[:-1] if said[-1] == "" else said)  # images that their names identify have no ``data``
 
 
 def block_words(group: pd.DataFrame) -> str:
@@ -83,7 +84,7 @@ def ladders(rows: pd.DataFrame, curves: pd.DataFrame, metric: str, reference: st
     rungs would then be one event of noise.
     """
     found = {}
-    for block, group in rows.groupby(block_columns(rows), sort=True, dropna=False):
+    for block, group in rows.groupby(shared_columns(rows), sort=True, dropna=False):
         keys = group.loc[(group["label"] == reference) & (group["status"] == "ok"), "key"]
         runs = curves[curves["key"].isin(keys)].dropna(subset=[metric])
         if runs.empty:
@@ -100,7 +101,7 @@ def ladders(rows: pd.DataFrame, curves: pd.DataFrame, metric: str, reference: st
                 *(block_words(group), reference, metric),
             )
             continue
-        found[block_name(block)] = climb(start, best, metric)
+        found[ladder_key(block)] = climb(start, best, metric)
     return found
 
 
@@ -114,9 +115,10 @@ def _standard_error(rows: pd.DataFrame, metric: str) -> float:
 def frozen_ladders(
     path: Path, rows: pd.DataFrame, curves: pd.DataFrame, metric: str, reference: str = REFERENCE
 ) -> dict[str, Ladder]:
-    """The targets stored in ``path`` (JSON, by metric and block), after adding those of blocks that it lacks.
+    """The targets stored in ``path`` (JSON, by metric and block), and those of blocks that it lacks.
 
-    What is stored is never changed, whatever runs come later. Raises ``UserError`` if the file is not such a file.
+    A block's are stored once all of the reference's runs on it have ended: the first seed alone would set others. What
+    is stored is never changed, whatever runs come later. Raises ``UserError`` if the file is not such a file.
     """
     stored: dict[str, dict[str, dict]] = {}
     if path.exists():
@@ -128,10 +130,19 @@ def frozen_ladders(
     else:
         known = {}
     found = ladders(rows, curves, metric, reference)
-    if found.keys() - known.keys():
-        known = found | known
-        write_json(path, stored | {metric: {block: asdict(each) for block, each in known.items()}})
-    return known
+    waiting = _unfinished(rows, reference)
+    settled = {block: each for block, each in found.items() if block not in waiting} | known
+    if settled.keys() - known.keys():
+        write_json(path, stored | {metric: {block: asdict(each) for block, each in settled.items()}})
+    return found | known
+
+
+def _unfinished(rows: pd.DataFrame, reference: str) -> set[str]:
+    """The blocks on which runs of the reference are still to come."""
+    waiting = rows[(rows["label"] == reference) & (rows["status"] == "missing")]
+    if waiting.empty:
+        return set()
+    return {ladder_key(block) for block, _ in waiting.groupby(shared_columns(rows), dropna=False)}
 
 
 def _ladder(start: float, best: float, rungs: list[float]) -> Ladder:

@@ -178,6 +178,43 @@ def test_what_lies_beyond_the_horizon_does_not_count_in_the_area():
     assert convergence.area_under_best(late, ladder, 2.5, KID) == pytest.approx(1.0)
 
 
+def test_a_last_evaluation_beyond_the_budget_by_a_part_of_a_batch_counts():
+    rows, curves = results(REFERENCE | {("late", 0): [1.0, 0.9, 0.9, 0.1, 0.1]})
+    longer = curves.assign(kimg=curves["kimg"] * 1.001)
+    found = speed(rows, longer, KID, ladders(rows, longer, KID)).set_index(["label", "rung"])
+    assert found.loc[("late", 0.75), "hits"] == 1
+    area = anytime(rows, longer, KID, ladders(rows, longer, KID)).set_index("label")["auc"]
+    assert area["late"] == pytest.approx(
+        anytime(rows, curves, KID, ladders(rows, curves, KID)).set_index("label")["auc"]["late"]
+    )
+
+
+def test_cells_that_have_not_been_run_are_no_runs():
+    rows, curves = results(REFERENCE | {("new", 0): [1.0, 0.5, 0.1, 0.1, 0.1], ("new", 1): None})
+    rows.loc[rows["key"] == "new-1", "status"] = "missing"
+    found = speed(rows, curves, KID, ladders(rows, curves, KID)).set_index(["label", "rung"])
+    assert found.loc[("new", 0.5), "runs"] == found.loc[("new", 0.5), "hits"] == 1
+
+
+def test_targets_are_frozen_once_every_run_of_the_reference_has_ended(tmp_path):
+    path = tmp_path / "targets.json"
+    rows, curves = results(REFERENCE)
+    rows.loc[rows["seed"] == 1, "status"] = "missing"
+    first = curves[curves["key"] == "finetune-0"]
+    assert len(frozen_ladders(path, rows, first, KID)) == 1 and not path.exists()
+    whole = frozen_ladders(path, *results(REFERENCE), KID)
+    assert path.exists() and frozen_ladders(path, rows, first, KID) == whole
+
+
+def test_targets_on_other_images_of_the_users_are_others(tmp_path):
+    path = tmp_path / "targets.json"
+    rows, curves = results(REFERENCE)
+    named = frozen_ladders(path, rows, curves, KID)
+    assert frozen_ladders(path, rows.assign(data=""), curves, KID) == named, "what a name says has the key of before"
+    mine = frozen_ladders(path, rows.assign(data="folder:a 0123"), curves.assign(**{KID: curves[KID] + 1}), KID)
+    assert len(mine) == 2 and len({ladder.start for ladder in mine.values()}) == 2
+
+
 def test_a_run_that_died_has_no_final_value_and_is_counted():
     rows, curves = results(REFERENCE | {("dies", 0): [1.0, 0.5], ("dies", 1): [1.0, 0.5, 0.25, 0.25, 0.5]})
     rows.loc[rows["key"] == "dies-0", "status"] = "diverged"

@@ -91,14 +91,22 @@ def test_runs_that_have_no_place_in_a_table_are_counted_in_its_note():
     assert next(row for row in named((rows, curves, ladder), "hits-seconds")[0].body if row[0] == "l2-sp")[1] == "3/3"
 
 
-def test_a_strategy_that_never_ran_has_no_time(stored):
+def test_what_was_not_run_has_no_time_and_is_counted(stored):
     rows, curves, targets = stored
     rows = rows.copy()
     never = (rows["label"] == "l2-sp") & (rows["target"] == "babies")
     rows.loc[never, "status"] = "missing"
-    table = named((rows, curves[~curves["key"].isin(rows.loc[never, "key"])], targets), "time-90-kimg")[0]
-    (cell,) = (row[table.head.index("babies")] for row in table.body if row[0] == "l2-sp")
-    assert cell.text == "– (none was watched)"
+    for part in ("time-90-kimg", "hits-kimg", "anytime-kimg"):
+        table = named((rows, curves[~curves["key"].isin(rows.loc[never, "key"])], targets), part)[0]
+        left = (
+            f"Completeness: {len(rows) - never.sum() - rows['reference'].sum()} of {(~rows['reference']).sum()} cells"
+        )
+        assert any(note.startswith(f"{left}; the others have not been run yet") for note in table.notes)
+        (line,) = (row for row in table.body if row[0] == "l2-sp")
+        if part == "time-90-kimg":
+            assert line[table.head.index("babies")] is None
+        else:
+            assert "/6" not in " ".join(map(str, line)), "only the runs on the other target count"
 
 
 def test_a_time_that_is_only_exceeded_is_told_from_a_mean_in_every_format(stored):
