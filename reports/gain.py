@@ -1,14 +1,18 @@
 """What transfer is worth: scores between the unadapted source and the real-vs-real floor, and the gain over scratch."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 
 from ..bench.errors import UserError
 from .intervals import mean_multiplier
-from .ladder import block_columns, signed
+from .ladder import shared_columns, signed
 
 SOURCE_ONLY = "source-only"
 SCRATCH = "scratch"
+FROM_SCRATCH = {"vae-finetune": "vae"}
+"""Strategies that transfer another model than a GAN, and what trains it from scratch; ``SCRATCH`` for all others."""
 
 
 def normalised_score(rows: pd.DataFrame, metric: str) -> pd.Series:
@@ -22,16 +26,17 @@ def normalised_score(rows: pd.DataFrame, metric: str) -> pd.Series:
     _require(rows, f"floor_{metric}")
     value = pd.Series(signed(rows[metric], metric), rows.index)
     floor = pd.Series(signed(rows[f"floor_{metric}"], metric), rows.index)
-    blocks = [rows[name] for name in block_columns(rows)]
+    blocks = [rows[name] for name in shared_columns(rows)]
     source = value.where(rows["strategy"] == SOURCE_ONLY).groupby(blocks, dropna=False).transform("mean")
     floor = floor.groupby(blocks, dropna=False).transform("mean")
     span = source - floor
     return ((source - value) / span.where(span > 0)).rename("score")
 
 
-def transfer_gain(rows: pd.DataFrame, metric: str, baseline: str = SCRATCH) -> pd.DataFrame:
-    """By how much each strategy beats training from scratch: one row per block and label.
+def transfer_gain(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """By how much each strategy beats training the same model from scratch: one row per block and label.
 
+    The ``baseline`` has the same augmentation, whose effect is no transfer; what starts from no source has no row.
     Runs are paired by seed. ``gain`` is in the metric's units, positive for better; ``score_gain`` on the normalised
     scale. ``low`` and ``high`` bound the mean gain (95 %, see ``intervals``), and ``verdict`` follows from them alone:
     ``gain``, ``negative transfer``, or ``undecided`` (with fewer than two pairs always); no correction is made for the
@@ -41,14 +46,12 @@ def transfer_gain(rows: pd.DataFrame, metric: str, baseline: str = SCRATCH) -> p
     _require(rows, metric)
     rows = rows.assign(value=signed(rows[metric], metric), score=_score_or_nan(rows, metric))
     rows.loc[rows["status"] != "ok", ["value", "score"]] = np.nan
-    names = block_columns(rows)
+    names = shared_columns(rows)
     table = []
     for block, group in rows[~rows["reference"].astype(bool)].groupby(names, sort=True, dropna=False):
         by_seed = group.pivot_table(index="seed", columns="label", values="value", dropna=False, aggfunc="first")
         scores = group.pivot_table(index="seed", columns="label", values="score", dropna=False, aggfunc="first")
-        if baseline not in by_seed:
-            continue
-        for label in by_seed.columns.drop(baseline):
+        for label, baseline in _baselines(group):
             gains = by_seed[baseline] - by_seed[label]
             found = gains.dropna().to_numpy()
             half = mean_multiplier(len(found)) * found.std(ddof=1) if len(found) > 1 else np.nan
@@ -57,6 +60,7 @@ def transfer_gain(rows: pd.DataFrame, metric: str, baseline: str = SCRATCH) -> p
                 {
                     **dict(zip(names, block, strict=True)),
                     "label": label,
+                    "baseline": baseline,
                     "gain": float(found.mean()) if len(found) else np.nan,
                     "low": low,
                     "high": high,
@@ -67,8 +71,20 @@ def transfer_gain(rows: pd.DataFrame, metric: str, baseline: str = SCRATCH) -> p
                 }
             )
     if not table:
-        raise UserError(f"no block has runs of {baseline!r}, so there is no transfer gain to compute")
+        raise UserError(
+            f"no block has runs of {SCRATCH!r} and of a transfer with the same augmentation, so there is no gain"
+        )
     return pd.DataFrame(table)
+
+
+def _baselines(rows: pd.DataFrame) -> Iterator[tuple[str, str]]:
+    """The labels of transfers, each with the label of the same model trained from scratch, where both were run."""
+    kinds = rows.assign(augment=rows.get("augment", "none")).drop_duplicates("label").sort_values("label")
+    fresh = {SCRATCH, *FROM_SCRATCH.values()}
+    for label, strategy, augment in zip(kinds["label"], kinds["strategy"], kinds["augment"], strict=True):
+        baseline = FROM_SCRATCH.get(strategy, SCRATCH) + ("" if augment == "none" else f"+{augment}")
+        if strategy not in fresh and (kinds["label"] == baseline).any():
+            yield label, baseline
 
 
 def _verdict(low: float, high: float) -> str:

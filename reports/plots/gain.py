@@ -6,7 +6,7 @@ from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 
 from ...bench.errors import UserError
-from ..gain import transfer_gain
+from ..gain import SCRATCH, transfer_gain
 from ..settings import Setting, present
 from .axes import metric_title
 from .figure import Absent, Plot, arrange, left_margin, plain
@@ -17,7 +17,7 @@ MARKS = {"gain": "", "negative transfer": " ▼", "undecided": " ?"}
 def gain_heatmap(family: Setting, metric: str = "kid") -> Plot | Absent:
     """Strategies x targets (and shots, where they vary), coloured by the gain on the normalised scale."""
     name, column = family.named(f"transfer-gain-{metric}"), family.metric(metric)
-    title = f"Transfer gain over scratch ({metric_title(metric, False)})"
+    title = f"Transfer gain over training from scratch ({metric_title(metric, False)})"
     if not present(family.rows, [column]):
         return Absent(name, title, f"no finished cell has {column}")
     try:
@@ -42,8 +42,9 @@ def gain_heatmap(family: Setting, metric: str = "kid") -> Plot | Absent:
     return Plot(
         name,
         title,
-        f"Mean gain in {metric_title(column, False)} over training from scratch with the same seed, {units}; above 0 "
-        f"transfer helps. ▼ negative transfer, ? undecided (the 95 % interval of the paired difference holds 0, or "
+        f"Mean gain in {metric_title(column, False)} over the same model trained from scratch with the same seed "
+        f"and augmentation ({_baselines(data)}), {units}; above 0 transfer helps. "
+        f"▼ negative transfer, ? undecided (the 95 % interval of the paired difference holds 0, or "
         f"fewer than two pairs); each interval by itself, so that chance alone decides about one place in 20. "
         f"{family.title}; {family.completeness}.",
         f"Heat map of {len(labels)} strategies and {len(columns)} targets; negative transfer in {len(negative)} of "
@@ -51,6 +52,13 @@ def gain_heatmap(family: Setting, metric: str = "kid") -> Plot | Absent:
         figure,
         data.drop(columns="column"),
     )
+
+
+def _baselines(data: pd.DataFrame) -> str:
+    """``scratch``, and who is compared with another."""
+    others = data[data["baseline"] != SCRATCH].drop_duplicates("label")
+    told = [f"{label} with {other}" for label, other in zip(others["label"], others["baseline"], strict=True)]
+    return "; ".join([SCRATCH, *told])
 
 
 def _draw(values: pd.DataFrame, verdicts: pd.DataFrame, unit: str) -> Figure:

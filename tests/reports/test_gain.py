@@ -83,3 +83,13 @@ def test_one_pair_decides_nothing_and_missing_runs_are_counted():
 def test_without_scratch_there_is_no_gain():
     with pytest.raises(UserError, match="no block has runs of 'scratch'"):
         transfer_gain(rows({"a": [0.5]}), KID)
+
+
+def test_a_gain_is_over_the_same_model_and_augmentation_and_what_has_no_source_gains_nothing():
+    table = rows({"scratch": [9.0], "a": [5.0], "vae": [8.0], "vae-finetune": [6.0]})
+    ada = rows({"scratch": [3.0], "a": [2.0]}).assign(augment="ada")
+    ada["label"] += "+ada"
+    both = pd.concat([table.assign(augment="none"), ada], ignore_index=True)
+    found = transfer_gain(both, KID).set_index("label")
+    assert found["baseline"].to_dict() == {"a": "scratch", "a+ada": "scratch+ada", "vae-finetune": "vae"}
+    assert found["gain"].to_dict() == {"a": 4.0, "a+ada": 1.0, "vae-finetune": 2.0}
