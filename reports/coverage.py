@@ -26,6 +26,7 @@ DESIGNS: tuple[tuple[Statistic, int, float], ...] = (
     ("mean", 8, 0.0),
     ("iqm", 4, 0.0),
     ("iqm", 4, 2.0),
+    ("iqm", 6, 20.0),
     ("iqm", 8, 0.0),
     ("iqm", 8, 2.0),
 )

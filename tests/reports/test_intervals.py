@@ -56,9 +56,9 @@ def test_proportions_are_clopper_pearson():
 
 def test_intervals_cover_where_the_percentile_bootstrap_does_not():
     """A reduced form of ``graftbench coverage``: at least 94 % for every promised shape of scores."""
-    found = coverage(trials=6000, naive_trials=300, designs=(("mean", 1, 0.0), ("iqm", 4, 2.0), ("iqm", 8, 0.0)))
+    found = coverage(trials=6000, naive_trials=300, designs=(("mean", 1, 0.0), ("iqm", 6, 20.0), ("iqm", 4, 2.0)))
     promised = found[found["promised"]]
     assert promised["coverage"].min() >= 0.94
     assert (promised[promised["seeds"] == 3]["naive_coverage"] < 0.9).all()
     aggregate = promised[(promised["statistic"] == "iqm") & (promised["seeds"] == 10)]
-    assert (aggregate["times_wider"] < 1.3).all()
+    assert (aggregate["times_wider"] < 1.4).all()
