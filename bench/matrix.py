@@ -58,7 +58,7 @@ Shots = Annotated[list[Annotated[int, Field(gt=0, le=MOST_IMAGES)]], BeforeValid
 
 
 class BackboneChoice(Section):
-    """Which networks, at which resolution in pixels and width in channels (the backbone's default if left out)."""
+    """Which networks, at which resolution in pixels and width in channels (32 if left out, whatever the backbone)."""
 
     name: str = "dcgan"
     resolution: int = Field(32, gt=0, le=4096)

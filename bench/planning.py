@@ -49,6 +49,7 @@ def plan_matrix(matrix: Matrix) -> Plan:
     backbone = make_backbone(matrix.backbone.name, matrix.backbone.resolution, matrix.backbone.width)
     matrix = _with_settings_checked(matrix, backbone)
     _refuse_repeats(matrix)
+    _refuse_idle_evaluations(matrix)
     require_usable(matrix.evaluation.extractor)
     for target in matrix.targets:
         choice = matrix.source_of(target)
@@ -94,7 +95,8 @@ def _notes_on_references(matrix: Matrix) -> list[str]:
         count, reals = sum(open_domain(target.domain).sizes().values()), matrix.evaluation.reals
         shots = max(matrix.shots_of(target))
         part = f"{reals} of its {count} images" if count > reals else f"all its {count} images"
-        notes.append(f"{target.domain}: compared with {part}, the {shots} shots among them: copies of those score well")
+        among = "which may hold shots" if count > reals else f"the {shots} shots among them"
+        notes.append(f"{target.domain}: compared with {part}, {among}: copies of those score well")
         usual = {"reals": max(count, reals), **PUBLISHED}
         lacking = {name: value for name, value in usual.items() if getattr(matrix.evaluation, name) != value}
         if lacking:
@@ -155,6 +157,17 @@ def _require_one_origin(choice: SourceChoice) -> None:
         raise UserError(
             f"source.model names a model that is trained already, so {', '.join(said)} would change nothing; remove "
             "one or the other"
+        )
+
+
+def _refuse_idle_evaluations(matrix: Matrix) -> None:
+    """More evaluations than steps would measure some networks twice, and a target is hit at two that agree."""
+    steps = round(matrix.budget.kimg * 1000 / matrix.budget.batch)
+    if matrix.evaluation.points > steps:
+        raise UserError(
+            f"evaluation.points: {matrix.evaluation.points} evaluations of a training of {steps} steps "
+            f"({matrix.budget.kimg:g} kimg at batch {matrix.budget.batch}) would repeat each other; ask for at most "
+            f"{steps}"
         )
 
 

@@ -18,17 +18,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from .cell import Cell
 from .errors import UserError
 from .files import replacing
 from .outcome import read_json, read_lines
-from .registries import strategies
+from .reference_lines import is_reference, teacher
 from .store import TIMINGS, Store, asked_at, read_cell, read_status, write_asked
 
 log = logging.getLogger(__name__)
-
-REFERENCE_LINES = frozenset({"source-only"})
-"""Strategies that are shown beside the others but never ranked."""
 
 FORMAT = b"5"
 """Of the kept tables; another format is made anew."""
@@ -229,22 +225,6 @@ def _write_kept(frame: pd.DataFrame, path: Path) -> None:
 def kept_rows(path: Path) -> pd.DataFrame:
     """The rows that a store's ``rows.parquet`` was last kept with, whatever its cells say; empty if unreadable."""
     return without_superseded(_kept(path))
-
-
-def is_reference(cell: Cell) -> bool:
-    """Whether a cell is shown beside the others but not ranked."""
-    return cell.strategy in REFERENCE_LINES or teacher(cell) != ""
-
-
-def teacher(cell: Cell) -> str:
-    """The network that both trained the cell and measures it; empty if there is none.
-
-    An extractor of the network that a strategy learns from measures what it was trained to please: its score is
-    shown there, but not ranked.
-    """
-    entry = strategies.entries().get(cell.strategy)
-    network = cell.network or (entry.network if entry else "")  # cells of before do not say it
-    return network if network and cell.extractor.startswith(network) else ""
 
 
 def _row(folder: Path) -> dict[str, Any]:

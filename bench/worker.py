@@ -43,7 +43,7 @@ DISK = 244
 """Exit code: the cell's folder cannot be written; the cell stays missing."""
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main() -> int:
     """Run the cell unless it has ended; returns 0 if it is ``ok``, 1 if not, or one of the codes above."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
@@ -56,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--checkpoint-seconds", type=float, default=60.0, help="training between two checkpoints")
     parser.add_argument("--processes", type=int, default=1, help="that train the cell together, on one GPU each")
     parser.add_argument("--deterministic", action="store_true", help="equal runs on a GPU give equal bits")
-    options = parser.parse_args(arguments)
+    options = parser.parse_args()
     faulthandler.enable()
     die_with_parent()
     stop = _StopRequest()
@@ -105,7 +105,8 @@ def _run(options: argparse.Namespace, stop: "_StopRequest") -> int:
         "source_folder": options.source.name if options.source else "",
     }
     try:
-        with limit, followers(options.processes, _command(options), parallel.local_device(device)):
+        command = ["-m", "graftbench.bench.worker", *sys.argv[1:]]
+        with limit, followers(options.processes, command, parallel.local_device(device)):
             load_plugins(options.plugin)
             cell = Cell.from_json((options.folder / "spec.json").read_text(encoding="utf-8"))
             if cell.with_digest().digest != cell.digest:  # its key would name numbers of other code
@@ -155,18 +156,6 @@ def _run_cell(options: argparse.Namespace, cell: "Cell", device: "torch.device",
         options.checkpoint_seconds,
         options.deterministic,
     )
-
-
-def _command(options: argparse.Namespace) -> list[str]:
-    """The arguments with which this worker was started, for those that train with it."""
-    found = ["-m", "graftbench.bench.worker", str(options.folder), "--references", str(options.references)]
-    found += ["--device", options.device, "--processes", str(options.processes)]
-    found += ["--checkpoint-seconds", str(options.checkpoint_seconds)]
-    found += ["--source", str(options.source)] if options.source else []
-    found += ["--deterministic"] if options.deterministic else []
-    for path in options.plugin:
-        found += ["--plugin", str(path)]
-    return found
 
 
 def _follow(options: argparse.Namespace, stop: "_StopRequest") -> int:

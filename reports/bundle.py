@@ -20,6 +20,7 @@ import pyarrow as pa
 from PIL import Image
 
 from ..bench.errors import UserError
+from ..bench.files import sha256_of
 from .catalogue import Pictures
 from .ladder import Ladder, frozen_ladders
 from .plots.samples import COLUMNS, chosen_cells, tiles
@@ -88,7 +89,7 @@ def _write_parts(
         shutil.copyfile(targets, folder / "targets.json")
     _write_json(folder / "pictures.json", _write_pictures(folder, rows, curves, pictures))
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    _write_json(folder / MANIFEST, {path.relative_to(folder).as_posix(): _sha256(path) for path in files})
+    _write_json(folder / MANIFEST, {path.relative_to(folder).as_posix(): sha256_of(path) for path in files})
 
 
 def read_bundle(folder: Path) -> Bundle:
@@ -126,7 +127,7 @@ def check_bundle(folder: Path) -> None:
     for name in sorted(set(listed) ^ there):
         raise UserError(f"{folder / name}: {'is missing' if name in listed else 'is not in the bundle’s manifest'}")
     for name, expected in sorted(listed.items()):
-        if _sha256(folder / name) != expected:
+        if sha256_of(folder / name) != expected:
             raise UserError(f"{folder / name}: has changed since the bundle was made")
 
 
@@ -161,7 +162,3 @@ def _write_row(folder: Path, images: np.ndarray) -> str:
 
 def _write_json(path: Path, value: object) -> None:
     path.write_text(json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 
@@ -22,6 +23,7 @@ from .scores import strata
 from .settings import Setting, settings
 
 Draw = Callable[[], Plot | Absent]
+ImageKind = Literal["samples", "nearest-shots", "interpolations"]
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,8 @@ def drawings(
     for setting in apart:
         yield "Quality and diversity", partial(precision_recall, setting)
         yield "Quality and diversity", partial(diversity_memorisation, setting)
-    yield from (("Images", draw) for draw in _images(apart, pictures))
+    for kind in ("samples", "nearest-shots", "interpolations"):
+        yield from (("Images", draw) for draw in images(kind, apart, pictures))
 
 
 def rankings(rows: pd.DataFrame) -> Iterator[tuple[str, Draw]]:
@@ -79,19 +82,20 @@ def rankings(rows: pd.DataFrame) -> Iterator[tuple[str, Draw]]:
         yield "performance-profile", partial(profile, scores, looks, suffix)
 
 
-def _images(found: list[Setting], pictures: Pictures) -> Iterator[Draw]:
-    draw_samples = partial(samples, sample_images=pictures.samples, real_images=pictures.real)
-    draw_nearest = partial(nearest_shots, sample_images=pictures.samples, shot_images=pictures.shots)
-    draw_walks = partial(interpolations, walks=pictures.interpolations)
-    kinds = (
-        ("samples", "Samples", pictures.samples, draw_samples),
-        ("nearest-shots", "Nearest shots", pictures.shots, draw_nearest),
-        ("interpolations", "Interpolations", pictures.interpolations, draw_walks),
-    )
-    for name, title, files, draw in kinds:
-        if not files:
-            yield partial(Absent, name, title, "no such pictures are stored")
-            continue
-        for setting in found:
-            for target in setting.targets:
-                yield partial(draw, setting, target)
+def images(kind: ImageKind, found: list[Setting], pictures: Pictures) -> Iterator[Draw]:
+    """Drawing function of one figure for each setting and target, or of why there is none."""
+    if kind == "samples":
+        title, files = "Samples", pictures.samples
+        draw = partial(samples, sample_images=files, real_images=pictures.real)
+    elif kind == "nearest-shots":
+        title, files = "Nearest shots", pictures.shots
+        draw = partial(nearest_shots, sample_images=pictures.samples, shot_images=files)
+    else:
+        title, files = "Interpolations", pictures.interpolations
+        draw = partial(interpolations, walks=files)
+    if not files:
+        yield partial(Absent, kind, title, "no such pictures are stored")
+        return
+    for setting in found:
+        for target in setting.targets:
+            yield partial(draw, setting, target)

@@ -13,24 +13,21 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..bench.errors import UserError, nearest
 from ..bench.files import write_atomically
-from .bundle import Bundle, read_bundle
-from .catalogue import rankings
-from .latex import PREAMBLE, escape, to_latex
+from .bundle import Bundle
+from .catalogue import Draw, ImageKind, images, rankings
+from .latex import document, escape, to_latex
 from .plots.convergence import convergence
 from .plots.figure import Absent, Plot, save
 from .plots.gain import gain_heatmap
-from .plots.samples import samples
 from .plots.shots import shots_quality
 from .plots.speed import runtime_ecdf
-from .plots.strips import interpolations, nearest_shots
 from .plots.throughput import throughput
 from .plots.tradeoffs import diversity_memorisation, pareto, precision_recall
-from .settings import Setting, settings
+from .settings import settings
 from .style import theme
 from .table import Table
 from .tables import all_tables
 
-IMAGES = Literal["samples", "nearest-shots", "interpolations"]
 SETTINGS: dict[str, Callable[..., Plot | Absent]] = {
     "convergence": convergence,
     "pareto": pareto,
@@ -46,8 +43,6 @@ FAMILIES: dict[str, Callable[..., Plot | Absent]] = {
 }
 """Drawn across numbers of shots."""
 RANKINGS = ("critical-difference", "performance-profile")
-
-
 FILE = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 """What a figure's or table's file, and LaTeX, can be named after."""
 
@@ -80,7 +75,7 @@ class Paper(_Strict):
     bundle: str
     figures: list[FigureSpec] = []
     tables: list[TableSpec] = []
-    images: list[IMAGES] = []
+    images: list[ImageKind] = []
 
 
 def read_paper(path: Path | None = None) -> tuple[Paper, Path]:
@@ -103,12 +98,11 @@ def read_paper(path: Path | None = None) -> tuple[Paper, Path]:
     return paper, path.parent / paper.bundle
 
 
-def rebuild(paper: Paper, bundle_folder: Path, folder: Path) -> list[Path]:
+def rebuild(paper: Paper, bundle: Bundle, folder: Path) -> list[Path]:
     """Write every figure as PDF and CSV, every table as LaTeX, and ``paper.tex`` that shows them all.
 
     Twice the same bytes. Raises ``UserError`` naming the figures that the bundle cannot give, after making the others.
     """
-    bundle = read_bundle(bundle_folder)
     written, shown, missing = [], [], []
     for draw in _drawings(paper, bundle):
         with theme():
@@ -128,26 +122,18 @@ def rebuild(paper: Paper, bundle_folder: Path, folder: Path) -> list[Path]:
         written.append(path)
         shown.append(f"\\input{{tables/{spec.name}}}\n")
     path = folder / "paper.tex"
-    head = f"\\documentclass{{article}}\n{PREAMBLE}\n\\begin{{document}}\n"
-    write_atomically(path, head + "\\clearpage\n".join(shown) + "\\end{document}\n")
+    write_atomically(path, document("\\clearpage\n".join(shown)))
     if missing:
-        raise UserError(f"{bundle_folder} cannot give: {'; '.join(missing)}")
+        raise UserError(f"the bundle cannot give: {'; '.join(missing)}")
     return [*written, path]
 
 
-def _drawings(paper: Paper, bundle: Bundle) -> Iterator[Callable[[], Plot | Absent]]:
+def _drawings(paper: Paper, bundle: Bundle) -> Iterator[Draw]:
     for spec in paper.figures:
         yield partial(_named, spec, bundle)
-    pictures = bundle.pictures
-    kinds: dict[str, Callable[[Setting, str], Plot | Absent]] = {
-        "samples": partial(samples, sample_images=pictures.samples, real_images=pictures.real),
-        "nearest-shots": partial(nearest_shots, sample_images=pictures.samples, shot_images=pictures.shots),
-        "interpolations": partial(interpolations, walks=pictures.interpolations),
-    }
+    found = settings(bundle.rows, bundle.curves)
     for kind in paper.images:
-        for setting in settings(bundle.rows, bundle.curves):
-            for target in setting.targets:
-                yield partial(kinds[kind], setting, target)
+        yield from images(kind, found, bundle.pictures)
 
 
 def _named(spec: FigureSpec, bundle: Bundle) -> Plot | Absent:

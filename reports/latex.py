@@ -100,7 +100,6 @@ def escape(given: str) -> str:
     )
 
 
-def document(tables: list[Table]) -> str:
-    """A whole document of tables, for a look and for the test that LaTeX accepts them."""
-    body = "\n".join(map(to_latex, tables))
+def document(body: str) -> str:
+    """A whole document around tables and figures."""
     return f"\\documentclass{{article}}\n{PREAMBLE}\n\\begin{{document}}\n{body}\\end{{document}}\n"

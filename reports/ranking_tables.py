@@ -1,14 +1,17 @@
 """A ranking as tables: the standings, and what would separate neighbours."""
 
+import hashlib
+
 from .ranking import Neighbours, Ranking
 from .table import Table, range_text
 
 
 def slug(*parts: object) -> str:
-    """A name for files and links."""
+    """A name for files and links, no longer than a file's name may be."""
     joined = "-".join(str(part) for part in parts)
     kept = "".join(each if each.isascii() and each.isalnum() else "-" for each in joined.lower())
-    return "-".join(piece for piece in kept.split("-") if piece)
+    name = "-".join(piece for piece in kept.split("-") if piece)
+    return name if len(name) <= 200 else f"{name[:180]}-{hashlib.sha256(joined.encode()).hexdigest()[:8]}"
 
 
 def stratum_slug(ranking_stratum: dict[str, object]) -> str:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from ..bench.errors import UserError
+from ..bench.files import write_atomically
 from .bundle import Bundle
 from .formats import to_markdown
 from .tables import subject_tables
@@ -40,4 +41,4 @@ def update_readme(path: Path, bundle: Bundle) -> None:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read ({error}); give the README that has {BEGIN}") from error
-    path.write_text(with_results(text, results_section(bundle)), encoding="utf-8")
+    write_atomically(path, with_results(text, results_section(bundle)))

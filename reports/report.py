@@ -37,10 +37,7 @@ def write_report(
     curves: pd.DataFrame,
     folder: Path,
     *,
-    sample_images: Mapping[str, Path] | None = None,
-    real_images: Mapping[str, Path] | None = None,
-    shot_images: Mapping[str, Path] | None = None,
-    interpolation_images: Mapping[str, Path] | None = None,
+    pictures: Pictures | None = None,
     ladders: Mapping[str, dict[str, Ladder]] | None = None,
     environment: Mapping[str, object] | None = None,
     title: str = "graftbench report",
@@ -49,14 +46,12 @@ def write_report(
 
     Tables and figures of an earlier report that this one lacks are removed.
 
-    The pictures are PNG files by cell key (see ``Pictures``), ``ladders`` the frozen convergence targets by metric
-    column (made from these rows where missing), ``environment`` is shown as provenance (its ``packages`` folded). The
-    same rows and pictures give the same bytes.
+    ``ladders`` are the frozen convergence targets by metric column (made from these rows where missing);
+    ``environment`` is shown as provenance (its ``packages`` folded). The same rows and pictures give the same bytes.
     """
     folder, rows = Path(folder), rows.reset_index(drop=True)
     folder.mkdir(parents=True, exist_ok=True)
-    pictures = Pictures(sample_images or {}, real_images or {}, shot_images or {}, interpolation_images or {})
-    wanted = list(drawings(rows, curves, pictures, ladders or {}))
+    wanted = list(drawings(rows, curves, pictures or Pictures(), ladders or {}))
     *figures, tables, charts = do_all(
         [
             *(partial(draw_and_save, draw, folder / "figures") for _, draw in wanted),

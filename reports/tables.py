@@ -1,7 +1,9 @@
 """Every table of a report: strategy x target, by subject, with intervals, ties, direction and completeness."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +40,18 @@ def all_tables(
     if curves is not None and ladders:
         found["convergence"] += convergence_tables(rows, curves, ladders)
     found["hyper-parameters"] = list(parameter_tables(rows))
-    return {subject: tables for subject, tables in found.items() if tables}
+    return _named_apart({subject: tables for subject, tables in found.items() if tables})
+
+
+def _named_apart(tables: dict[str, list[Table]]) -> dict[str, list[Table]]:
+    """The same, numbered where a name was taken: extractors `a+b` and `a-b` have one slug, and files are never lost."""
+    used: Counter[str] = Counter()
+
+    def numbered(table: Table) -> Table:
+        used[table.name] += 1
+        return table if used[table.name] == 1 else replace(table, name=f"{table.name}-{used[table.name]}")
+
+    return {subject: [numbered(table) for table in group] for subject, group in tables.items()}
 
 
 def write_tables(tables: dict[str, list[Table]], folder: Path) -> list[Path]:
@@ -178,7 +191,9 @@ def table_notes(scores: Scores, column: Column, marks: np.ndarray, alpha: float)
     if column.name.endswith("fid") and scores.sizes:
         yield "FID of few images is too high, the more so the fewer they are: compare it only at the same numbers."
     if column.subject != "throughput" and scores.stratum.get("protocol") == "literature":
-        yield "The literature's protocol: the shots are among the images compared with, which flatters copies of them."
+        yield "The literature's protocol: shots are among the images compared with, which flatters copies of them."
+        if column.name.startswith("best_"):
+            yield "The best checkpoint was chosen on the very images that it is scored with."
     if scores.clock:
         yield scores.clock
     if scores.taught:
@@ -222,7 +237,8 @@ def parameter_tables(rows: pd.DataFrame) -> Iterator[Table]:
             )
         ),
         notes=(
-            "Set in the matrix, or chosen on the validation split where the matrix asks for tuning.",
+            "Set in the matrix, or chosen on the validation split where the matrix asks for tuning; under the "
+            "literature's protocol that split is the very images that are compared with.",
             f"Protocol: {', '.join(sorted(ran['protocol'].astype(str).unique()))}.",
         ),
     )

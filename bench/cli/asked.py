@@ -9,6 +9,8 @@ from ..errors import UserError
 from ..files import is_url
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from ..matrix import Matrix
     from ..planning import Plan
 
@@ -21,6 +23,14 @@ def here(given: str | Path) -> Path:
             "store there, and rows, merge, rank, compare, verify and export read it from there"
         )
     return Path(given)
+
+
+def console() -> "Console":
+    """As wide as the terminal; into a pipe or file, wide enough that no name is cut."""
+    from rich.console import Console
+
+    terminal = Console()
+    return terminal if terminal.is_terminal else Console(width=1000)
 
 
 MatrixName = Annotated[str, typer.Argument(help="a shipped matrix (quick, cpu, …) or a YAML file")]

@@ -7,10 +7,9 @@ import typer
 
 from ..registries import augmentations, backbones, domains, extractors, strategies
 from . import app
+from .asked import console
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from ..public_sources import PublicSource
 
 
@@ -55,7 +54,7 @@ def list_components(kind: Annotated[Kind | None, typer.Argument(help="what to li
                 table.add_row(entry.name, images, here, entry.summary, licence, entry.cite)
             else:
                 table.add_row(entry.name, entry.summary, entry.cite)
-        _console().print(table)
+        console().print(table)
 
 
 def _list_pairs() -> None:
@@ -72,7 +71,7 @@ def _list_pairs() -> None:
         # where every image is a shot, nothing is left to hold out
         whole = pair.target in catalogue() and catalogue()[pair.target].images == pair.shots
         table.add_row(str(pair), "literature" if whole else "any", pair.checkpoint, here, pair.used_by)
-    _console().print(table)
+    console().print(table)
 
 
 def _list_sources() -> None:
@@ -85,7 +84,7 @@ def _list_sources() -> None:
     for source in public_sources().values():
         pixels = str(source.resolution or "as in the file")
         table.add_row(source.name, source.domain, pixels, source.size, source.fid, _here(source), source.licence)
-    _console().print(table)
+    console().print(table)
 
 
 def _here(source: "PublicSource") -> str:
@@ -94,11 +93,3 @@ def _here(source: "PublicSource") -> str:
 
 OTHERS = {Kind.pairs: _list_pairs, Kind.sources: _list_sources}
 """What is listed and is in no registry."""
-
-
-def _console() -> "Console":
-    """As wide as the terminal; into a pipe or file, wide enough that no name is cut."""
-    from rich.console import Console
-
-    console = Console()
-    return console if console.is_terminal else Console(width=1000)

@@ -123,7 +123,8 @@ def check_domain(name: str) -> bool:
         fewer = "does with fewer" if whole >= SMALLEST_SET else f"needs {SMALLEST_SET} in all"
         print(
             f"  a run refuses this set as it is: {smallest} images are too few to measure with, {SMALLEST_SET} are "
-            f"needed in the validation and in the reference split (30 in all); protocol: literature {fewer}"
+            f"needed in the validation and in the reference split (28 images of one class do); protocol: literature "
+            f"{fewer}"
         )
     if whole >= SMALLEST_SET:
         print(f"  {reportable(domain)}")

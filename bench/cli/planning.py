@@ -71,7 +71,7 @@ def _say_power(plan: "Plan", matrix: "Matrix") -> None:
     """What a ranking can show at best, before anything is trained."""
     from ...reports.power import plan_power
     from ..planning import augmentations_of
-    from ..rows import REFERENCE_LINES, is_reference
+    from ..reference_lines import REFERENCE_LINES, is_reference
 
     labels = {cell.label for cell in plan.cells if not is_reference(cell)}
     asked = [name for name, _ in matrix.variants() if name not in REFERENCE_LINES]

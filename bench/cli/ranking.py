@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import app
+from .asked import console
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,7 +109,6 @@ def stored_rows(given: str) -> "pd.DataFrame":
 
 def show(table: "Table") -> None:
     """A table on the terminal; piped, it is as wide as its content."""
-    from rich.console import Console
     from rich.table import Table as Grid
     from rich.text import Text
 
@@ -123,10 +123,8 @@ def show(table: "Table") -> None:
         grid.add_row(
             *(Text(text(value) + SUFFIX[marked(value)], "bold" if marked(value) == "best" else style) for value in row)
         )
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=1000)
-    console.print(grid)
+    shown = console()
+    shown.print(grid)
     for note in table.notes:
-        console.print(Text(f"  {note}"), style="dim")
-    console.print()
+        shown.print(Text(f"  {note}"), style="dim")
+    shown.print()

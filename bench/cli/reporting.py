@@ -1,4 +1,4 @@
-"""``graftbench report``: a store's tables, figures and page."""
+"""``graftbench report``, ``bundle``, ``readme`` and ``figures``: what is made of a store's results."""
 
 import logging
 from pathlib import Path
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ...reports.bundle import Bundle
+    from ...reports.catalogue import Pictures
     from ..store import Store
 
 log = logging.getLogger(__name__)
@@ -50,7 +51,6 @@ def bundle(
 ):
     """Pack a store's rows, curves, environment and a few pictures: what the paper's figures are rebuilt from."""
     from ...reports.bundle import write_bundle
-    from ...reports.catalogue import Pictures
     from ...reports.ladder import frozen_ladders
     from ..outcome import read_json
     from ..store import Store
@@ -61,9 +61,7 @@ def bundle(
     for metric in kid_columns(rows, curves):
         frozen_ladders(targets, rows, curves, metric)
     environment = read_json(described) if described.is_file() else {}
-    kinds = pictures(opened, rows)
-    kept = Pictures(*(kinds[f"{kind}_images"] for kind in ("sample", "real", "shot", "interpolation")))
-    write_bundle(to, rows, curves, environment, kept, targets)
+    write_bundle(to, rows, curves, environment, _pictures(opened, rows), targets)
     size = sum(path.stat().st_size for path in to.rglob("*") if path.is_file())
     print(f"bundle: {to.resolve()} ({len(rows)} cells, {size / 1e6:.1f} MB)")
 
@@ -99,7 +97,7 @@ def figures(
 
     paper, named = read_paper(spec)
     read = read_bundle(results or named)
-    written = rebuild(paper, results or named, to)
+    written = rebuild(paper, read, to)
     print(f"{len(written)} files: {to.resolve()}")
     _say_behind(read)
 
@@ -139,10 +137,7 @@ def _write_bundle_report(bundle: Path, folder: Path | None) -> Path:
         read.rows,
         read.curves,
         folder,
-        sample_images=read.pictures.samples,
-        real_images=read.pictures.real,
-        shot_images=read.pictures.shots,
-        interpolation_images=read.pictures.interpolations,
+        pictures=read.pictures,
         ladders=read.ladders,
         environment=read.environment,
         title=f"graftbench: {_shown(bundle)}",
@@ -169,7 +164,7 @@ def write_store_report(store: "Store", folder: Path | None = None) -> Path:
         rows,
         curves,
         folder or store.report,
-        **pictures(store, rows),
+        pictures=_pictures(store, rows),
         ladders=targets,
         environment=read_json(described) if described.is_file() else None,
         title=f"graftbench: {_shown(store.root)}",
@@ -193,21 +188,26 @@ def read_reported(store: "Store") -> tuple["pd.DataFrame", "pd.DataFrame"]:
     return rows, curves
 
 
-def pictures(store: "Store", rows: "pd.DataFrame") -> dict[str, dict[str, Path]]:
-    """The pictures that a store has, by kind and cell key, as ``write_report`` takes them."""
+def _pictures(store: "Store", rows: "pd.DataFrame") -> "Pictures":
+    """Those that a store has."""
+    from ...reports.catalogue import Pictures
     from ..pictures import reference_grid
 
-    found = {kind: {} for kind in ("sample_images", "real_images", "shot_images", "interpolation_images")}
+    samples, real, shown_shots, walks = {}, {}, {}, {}
     columns = ("key", "target", "resolution", "shots", "seed")
     if rows.empty:  # has no columns
-        return found
+        return Pictures()
     for key, target, resolution, shots, seed in zip(*(rows[name] for name in columns), strict=True):
         grid = reference_grid(target, int(resolution))
-        found["sample_images"][key] = store.folder(key) / "samples.png"
-        found["interpolation_images"][key] = store.folder(key) / "interpolations.png"
-        found["real_images"][key] = store.references / f"{grid}.png"
-        found["shot_images"][key] = store.references / f"{grid}-shots{shots}-seed{seed}.png"
-    return {kind: {key: path for key, path in paths.items() if path.is_file()} for kind, paths in found.items()}
+        samples[key] = store.folder(key) / "samples.png"
+        real[key] = store.references / f"{grid}.png"
+        shown_shots[key] = store.references / f"{grid}-shots{shots}-seed{seed}.png"
+        walks[key] = store.folder(key) / "interpolations.png"
+
+    def there(paths: dict[str, Path]) -> dict[str, Path]:
+        return {key: path for key, path in paths.items() if path.is_file()}
+
+    return Pictures(there(samples), there(real), there(shown_shots), there(walks))
 
 
 def kid_columns(rows: "pd.DataFrame", curves: "pd.DataFrame") -> list[str]:

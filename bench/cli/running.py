@@ -93,13 +93,8 @@ def run(
         processes=processes,
     )
     how = _How(execute, device, plugin, retry, processes, deterministic)
-    plan = plan_matrix(asked)
     opened = Store(root, create=True)
-    if plan.to_pretrain:
-        train_missing(plan.to_pretrain, asked.evaluation.extractor, device)
-        plan = plan_matrix(asked)
-    if asked.tune:
-        plan = _tune(how, opened, asked, plan)
+    plan = _settled(how, opened, asked, plan_matrix(asked))
     for cell in plan.cells:
         opened.add(cell)
     again, superseded = 0, 0
@@ -130,22 +125,40 @@ def run(
 
         read_rows(opened)  # keeps the tables, so that reading a large store stays quick
         read_curves(opened)
-    ended = Counter(opened.status(cell.key) for cell in plan.cells)
-    if pending or ended["ok"] < len(plan.cells):
-        said = ", ".join(f"{count} {status}" for status, count in ended.most_common())
-        say(said if pending else f"{said}; --retry runs again what did not end ok")
-        for cell in plan.cells:
-            if opened.status(cell.key) not in ("ok", "missing"):
-                _say_failure(opened, cell)
-        if left := ended["missing"]:  # their workers said so
-            say(
-                f"{left} cells were not run: the code or the images have changed since they were planned; run "
-                "`graftbench run` again"
-            )
+    all_ok = _say_end(opened, plan.cells, ran=bool(pending))
     if report:
         say(f"report: {(opened.report / 'index.html').resolve()}")
-    if ended["ok"] < len(plan.cells):
+    if not all_ok:
         raise typer.Exit(1)
+
+
+def _settled(how: "_How", store: "Store", asked: "Matrix", plan: "Plan") -> "Plan":
+    """The plan once its sources are trained and its hyper-parameters chosen."""
+    from ..planning import plan_matrix
+
+    if plan.to_pretrain:
+        train_missing(plan.to_pretrain, asked.evaluation.extractor, how.device)
+        plan = plan_matrix(asked)
+    return _tune(how, store, asked, plan) if asked.tune else plan
+
+
+def _say_end(store: "Store", cells: "list[Cell]", *, ran: bool) -> bool:
+    """Say how the cells ended, unless all did well before; returns whether all did."""
+    ended = Counter(store.status(cell.key) for cell in cells)
+    all_ok = ended["ok"] == len(cells)
+    if all_ok and not ran:
+        return True
+    said = ", ".join(f"{count} {status}" for status, count in ended.most_common())
+    say(said if ran else f"{said}; --retry runs again what did not end ok")
+    for cell in cells:
+        if store.status(cell.key) not in ("ok", "missing"):
+            _say_failure(store, cell)
+    if left := ended["missing"]:  # their workers said so
+        say(
+            f"{left} cells were not run: the code or the images have changed since they were planned; run "
+            "`graftbench run` again"
+        )
+    return all_ok
 
 
 def _is_pending(store: "Store", cell: "Cell", retry: bool) -> bool:

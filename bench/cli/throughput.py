@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from . import app
-from .asked import here
+from .asked import console, here
 
 
 @app.command()
@@ -33,11 +33,12 @@ def throughput(
 ):
     """Measure training and sampling speed, memory and operations of each strategy, exclusively.
 
-    Results are kept by pytest-benchmark; compare them with `pytest-benchmark --storage=OUT compare`. With `--out
-    STORE/throughput`, and the batch, width, precision, compilation and threads of the store's cells, the store's report
-    gives seconds as kimg times these seconds/kimg.
+    Results are kept by pytest-benchmark: `pytest-benchmark --storage=OUT compare`.
+
+    With `--out STORE/throughput`, and the batch, width, precision, compilation
+    and threads of the store's cells, the store's report gives seconds as kimg
+    times these seconds/kimg.
     """
-    from rich.console import Console
     from rich.table import Table
 
     from ..backbones import make_backbone
@@ -74,7 +75,7 @@ def throughput(
                 f"{row['training_flops_per_image'] / 1e9:.4g}",
                 f"{row['trainable_parameters'] / 1e6:.2f}/{row['parameters'] / 1e6:.2f}",
             )
-        Console().print(table)
+        console().print(table)
     first = results.iloc[0]
     flag = "; MEASURED ON A BUSY MACHINE" if first["busy"] else ""
     print(
@@ -134,8 +135,9 @@ def clock_check(
 ):
     """Check that ten times more evaluations change the reported training seconds by less than 2 %.
 
-    Watches what the clock counts more for the steps after an evaluation than for those that follow, and says what 20
-    evaluations instead of 2 would add to a training. Wants a quiet machine. Exit code 1 if it is more.
+    Watches what the clock counts more for the steps after an evaluation than
+    for those that follow, and says what 20 evaluations instead of 2 would add
+    to a training. Wants a quiet machine. Exit code 1 if it is more.
     """
     from ..pinning import restart_pinned
 

@@ -10,7 +10,6 @@ from .figure import Absent, Plot, arrange, left_margin, panels, plain
 from .means import mean_intervals
 
 COSTS = {
-    "train_images_per_second": ("training images/s ↑", 1.0),
     "seconds_per_kimg": ("training (s per kimg) ↓", 1.0),
     "peak_memory_mb": ("peak memory (MB) ↓", 1.0),
     "trainable_parameters": ("trained parameters (millions)", 1e-6),
@@ -21,13 +20,11 @@ def throughput(setting: Setting) -> Plot | Absent:
     """Horizontal bars per strategy, mean over all targets and seeds with 95 % intervals."""
     name, title = setting.named("throughput"), "Throughput and cost"
     rows = setting.rows[(setting.rows["status"] == "ok") & ~setting.rows["reference"].astype(bool)]
-    if "seconds_per_kimg" in rows and "train_images_per_second" not in rows:
-        rows = rows.assign(train_images_per_second=1000 / rows["seconds_per_kimg"].where(rows["seconds_per_kimg"] > 0))
     costs = [cost for cost in COSTS if present(rows, [cost])]
     if not costs:
         return Absent(name, title, "no finished cell has its cost measured")
     tables = {cost: mean_intervals(rows, ["label"], cost).set_index("label") for cost in costs}
-    order = tables[costs[0]].sort_values("mean", ascending=costs[0] == "train_images_per_second").index
+    order = tables[costs[0]].sort_values("mean", ascending=False).index
     looks = setting.looks(references=False)
     figure, axes = panels(len(costs), width=2.5, height=0.24 * len(order) + 0.75)
     figure.set_figwidth(figure.get_figwidth() + left_margin(order) - 0.8)
@@ -47,7 +44,7 @@ def throughput(setting: Setting) -> Plot | Absent:
     arrange(figure)
     once = ", of times one measurement" if "clock" in rows and set(rows["clock"]) == {EXCLUSIVE} else ""
     data = pd.concat([tables[cost].assign(cost=cost).reset_index() for cost in costs])
-    quickest = f" Fastest: {order[-1]}; slowest: {order[0]}." if costs[0] == "train_images_per_second" else ""
+    quickest = f" Fastest: {order[-1]}; slowest: {order[0]}." if costs[0] == "seconds_per_kimg" else ""
     machines = sorted(rows["hardware"].dropna().astype(str).unique()) if "hardware" in rows else ["not recorded"]
     return Plot(
         name,

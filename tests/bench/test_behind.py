@@ -1,11 +1,11 @@
 """Results say when they were made by other source than the package's, and how long ago."""
 
 import warnings
-from pathlib import Path
 
 import pandas as pd
 from finished import a_cell
 from graftbench.bench.behind import DECISIVE, behind
+from graftbench.bench.digest import source_digest
 from graftbench.bench.environment import CHECKOUT, commit, commits_since
 from graftbench.reports.bundle import read_bundle
 
@@ -32,8 +32,9 @@ def test_commits_are_counted_where_git_knows_them():
 
 
 def test_the_committed_results_are_of_the_current_source_or_it_is_said_how_far_behind():
-    folder = CHECKOUT / "reports" / "results"
-    bundle = read_bundle(Path(folder))
-    if sentence := behind(bundle.rows, bundle.environment["commit"]):
+    bundle = read_bundle(CHECKOUT / "reports" / "results")
+    cells = bundle.rows[[*DECISIVE, "digest"]].drop_duplicates()
+    sentence = behind(bundle.rows, bundle.environment["commit"])
+    assert (sentence == "") == all(source_digest(cell) == cell.digest for cell in cells.itertuples())
+    if sentence:
         warnings.warn(f"reports/results: {sentence}", stacklevel=1)
-        assert bundle.environment["commit"][:10] in sentence

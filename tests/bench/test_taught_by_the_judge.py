@@ -2,8 +2,9 @@
 
 import pytest
 from finished import KID, a_cell, finish
+from graftbench.bench.reference_lines import teacher
 from graftbench.bench.registries import strategies
-from graftbench.bench.rows import read_rows, teacher
+from graftbench.bench.rows import read_rows
 from graftbench.bench.store import Store
 from graftbench.reports.ranking import rank
 from graftbench.reports.tables import all_tables

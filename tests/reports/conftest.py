@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from graftbench.reports.catalogue import Pictures
 from PIL import Image
 from synthetic import synthetic
 
@@ -18,4 +19,4 @@ def results(tmp_path_factory):
     rows, curves = synthetic(["scratch", "finetune", "vae"], 2, 2, failed=[("vae", "babies", 0)])
     samples = {key: grid(folder / f"{number}.png", seed=number) for number, key in enumerate(rows["key"])}
     real = dict.fromkeys(rows["key"], grid(folder / "real.png", seed=999))
-    return {"rows": rows, "curves": curves, "sample_images": samples, "real_images": real}
+    return {"rows": rows, "curves": curves, "pictures": Pictures(samples=samples, real=real)}

@@ -42,7 +42,7 @@ def bundle(results, tmp_path_factory):
 @pytest.fixture(scope="module")
 def paper(bundle, tmp_path_factory):
     folder = tmp_path_factory.mktemp("paper")
-    rebuild(read_paper()[0], bundle, folder)
+    rebuild(read_paper()[0], read_bundle(bundle), folder)
     return folder
 
 
@@ -62,7 +62,7 @@ def test_every_figure_and_table_of_the_paper_is_rebuilt(paper):
 def test_rebuilt_twice_it_has_the_same_bytes(bundle, paper, tmp_path):
     spec = read_paper()[0]
     fewer = spec.model_copy(update={"figures": spec.figures[::4], "images": ["samples"]})
-    rebuild(fewer, bundle, tmp_path)
+    rebuild(fewer, read_bundle(bundle), tmp_path)
     again, first = contents(tmp_path), contents(paper)
     del again["paper.tex"]
     assert sum(name.endswith(".pdf") for name in again) == 4 + 6
@@ -165,7 +165,7 @@ def test_a_figure_that_the_bundle_cannot_give_is_named_after_the_others_are_made
         "bundle: x\nfigures: [{name: one, draw: pareto}, {name: two, draw: pareto, where: {shots: 10}}]"
     )
     with pytest.raises(UserError, match=r"one .2 settings fit it; narrow it"):
-        rebuild(read_paper(tmp_path / "f.yaml")[0], bundle, tmp_path / "out")
+        rebuild(read_paper(tmp_path / "f.yaml")[0], read_bundle(bundle), tmp_path / "out")
     assert (tmp_path / "out" / "figures" / "two.pdf").is_file()
 
 
@@ -185,6 +185,24 @@ def test_a_part_that_cannot_be_read_though_its_hash_agrees_is_one_line(bundle, t
     (harmed / "bundle.json").write_text(json.dumps(manifest))
     with pytest.raises(UserError, match="a part of this bundle is unreadable"):
         read_bundle(harmed)
+
+
+def test_from_a_store_to_its_bundle_its_paper_and_the_readme(graftbench, finished_run, tmp_path):
+    """The commands that make what the repository shows, one after the other."""
+    (tmp_path / "few.yaml").write_text("bundle: b\nfigures: [{name: cost, draw: throughput}]\nimages: [samples]")
+    (tmp_path / "README.md").write_text("before\n<!-- results -->\nold\n<!-- /results -->\nafter\n")
+    for arguments in (
+        ("bundle", finished_run, "--to", "b"),
+        ("figures", "--spec", "few.yaml", "--to", "p"),
+        ("readme", "--bundle", "b"),
+        ("verify", "b"),
+    ):
+        done = graftbench(*arguments)
+        assert done.returncode == 0, done.stderr
+    assert {path.suffix for path in (tmp_path / "p" / "figures").glob("cost*")} == {".pdf", ".csv"}
+    assert list((tmp_path / "p" / "figures").glob("samples-*.pdf"))
+    text = (tmp_path / "README.md").read_text()
+    assert text.startswith("before") and "| scratch |" in text and "old" not in text and text.endswith("after\n")
 
 
 def test_the_page_of_a_bundle_is_written_elsewhere_and_the_bundle_stays_as_it_is(graftbench, tmp_path):

@@ -232,7 +232,9 @@ def test_latex_compiles(hostile, tmp_path):
     tex = shutil.which("pdflatex")
     if tex is None:
         pytest.skip("no pdflatex here (Debian: texlive-latex-base texlive-latex-recommended lmodern)")
-    (tmp_path / "tables.tex").write_text(document([table for group in hostile.values() for table in group]))
+    (tmp_path / "tables.tex").write_text(
+        document("\n".join(to_latex(table) for group in hostile.values() for table in group))
+    )
     done = subprocess.run(
         [tex, "-interaction=nonstopmode", "-halt-on-error", "tables.tex"],
         cwd=tmp_path,
@@ -259,6 +261,15 @@ def test_every_table_of_the_literatures_protocol_says_so():
     assert [table.name for table in tables if "literature" not in " ".join(table.notes)] == []
 
 
+def test_each_table_has_a_file_of_its_own_that_a_disk_can_name(tmp_path):
+    signs = [synthetic(["scratch", "finetune"], 1, 2, extractor=extractor)[0] for extractor in ("a+b", "a-b")]
+    twice = [*signs, signs[0].assign(optimisation="x" * 300, key="long")]
+    tables = all_tables(pd.concat(twice, ignore_index=True))
+    paths = write_tables(tables, tmp_path)
+    assert len(paths) == len(set(paths)) == 4 * sum(len(group) for group in tables.values())
+    assert any("a+b" in path.read_text() for path in paths) and any("a-b" in path.read_text() for path in paths)
+
+
 def test_tables_say_what_flatters_their_numbers():
     rows = synthetic(3, 2, 2)[0].assign(n_real=100, n_fake=100)
     found = {
@@ -269,7 +280,7 @@ def test_tables_say_what_flatters_their_numbers():
     for protocol, tables in found.items():
         for name, notes in tables.items():
             assert ("FID of few images is too high" in notes) == ("fid" in name)
-            assert ("the shots are among the images compared with" in notes) == (protocol == "literature")
+            assert ("shots are among the images compared with" in notes) == (protocol == "literature")
 
 
 def test_more_seeds_do_not_make_a_worse_strategy_the_best():
