@@ -1,6 +1,7 @@
 # make demo   compare strategies on real pixels and write a report (sets everything up by itself)
 # make test   run the tests but the slow ones                      (likewise)
 # make test-slow   the rest: kills at twenty moments, clusters, speeds, pretraining
+# make figures     every figure and table of the benchmark's paper, from the committed results
 
 PYTHON ?= python3
 BIN := .venv/bin

@@ -1,7 +1,8 @@
 """The folder of a benchmark: what was asked for, a folder per cell, and the rows read from them.
 
 <store>/matrix.yaml  environment.json
-        cells/<key>/  spec.json  status.json  curve.jsonl  final.json  samples.png  generator.safetensors  log.txt
+        cells/<key>/  spec.json  status.json  curve.jsonl  final.json  samples.png  interpolations.png  log.txt
+                      generator.safetensors; checkpoints and a lock while it runs; tuning.json of a tuned one
                       asked.json (when it was last asked for: of two cells of one place the later one counts)
                       hashes.json (SHA-256 of the files of a cell that ended ok)
         conflicts/<key>/<outcome>/         other outcomes of a cell, from merged stores; shown, never ranked

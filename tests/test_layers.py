@@ -1,4 +1,4 @@
-"""Data flows one way (design.md, section 1): who may import whom."""
+"""Data flows one way (CONTRIBUTING.md): who may import whom."""
 
 import ast
 from pathlib import Path

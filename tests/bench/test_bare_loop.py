@@ -4,8 +4,8 @@ import dataclasses
 
 import pytest
 import torch
-from graftbench.bench.bare_loop import BareLoop
 from graftbench.bench.registries import backbones, strategies
+from graftbench.bench.throughput.bare_loop import BareLoop
 from graftbench.bench.train import Training
 from graftbench.strategies.tiny import tiny_backbone, tiny_setup
 

@@ -1,28 +1,32 @@
-"""Engine against a hand-written loop: ``python -m graftbench.bench.speed_check [--device cuda] [--out FILE]``.
+"""Engine against a hand-written loop: ``python -m graftbench.bench.throughput.speed_check [--device cuda]``.
 
 For each backbone it times, in turns so that a busy machine slows all alike, the engine's training step, the tuned
-hand-written loop (the same work without the engine), and the untuned one; and prints images/s and the two ratios.
+hand-written loop (the same work without the engine), and the untuned one; and says images/s and the two ratios.
 """
 
 import argparse
+import logging
 import os
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
-from ..strategies.base import Setup
-from .augment import make_augmentation
-from .backbones import make_backbone
+from ...strategies.base import Setup
+from ..augment import make_augmentation
+from ..backbones import make_backbone
+from ..devices import choose_device, describe
+from ..files import write_json
+from ..pinning import restart_pinned
+from ..registries import backbones, strategies
+from ..seeds import seed_for
+from ..train import Training, synchronise
 from .bare_loop import BareLoop
-from .devices import choose_device, describe
-from .files import write_json
-from .pinning import restart_pinned
-from .registries import backbones, strategies
-from .seeds import seed_for
-from .train import Training, synchronise
+
+log = logging.getLogger("graftbench")
 
 WIDTHS = {"dcgan": 32, "sngan": 8, "stylegan2": 16}
 BATCHES = {"dcgan": 64, "sngan": 64, "stylegan2": 16}
@@ -96,6 +100,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     restart_pinned(options.threads)
     device = choose_device(options.device)
     found = []
@@ -104,10 +109,9 @@ def main() -> None:
         batch = options.batch or BATCHES.get(name, 32)
         found.append(compare(name, options.resolution, width, batch, options.turns, device))
         speeds = ", ".join(f"{k} {v:.0f}" for k, v in found[-1]["images_per_second"].items())
-        print(  # noqa: T201 (a script of its own)
+        log.info(
             f"{name} {options.resolution} px, width {width}, batch {batch}: images/s {speeds}; engine/bare "
-            f"{found[-1]['engine_over_bare']:.3f}, engine/untuned {found[-1]['engine_over_untuned']:.2f}",
-            flush=True,
+            f"{found[-1]['engine_over_bare']:.3f}, engine/untuned {found[-1]['engine_over_untuned']:.2f}"
         )
     if options.out:
         write_json(options.out, {**describe(device), "results": found})

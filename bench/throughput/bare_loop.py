@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .backbones import Backbone
-from .backbones.base import AdversarialDefaults
+from ..backbones import Backbone
+from ..backbones.base import AdversarialDefaults
 
 PATH_LENGTH_DECAY = 0.01
 

@@ -1,4 +1,4 @@
-"""Precision, recall, density and coverage where rounding could decide; tests/metrics/test_agreement.py has the rest."""
+"""Precision, recall, density and coverage where rounding could decide; test_agreement.py has the rest."""
 
 import pytest
 import torch
