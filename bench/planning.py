@@ -162,8 +162,10 @@ def _require_one_origin(choice: SourceChoice) -> None:
 
 def _refuse_idle_evaluations(matrix: Matrix) -> None:
     """More evaluations than steps would measure some networks twice, and a target is hit at two that agree."""
-    steps = round(matrix.budget.kimg * 1000 / matrix.budget.batch)
-    if matrix.evaluation.points > steps:
+    from .experiment import total_steps
+
+    steps = total_steps(matrix.budget.kimg, matrix.budget.batch)
+    if matrix.evaluation.points > steps and any(strategies.get(name).trains for name, _ in matrix.variants()):
         raise UserError(
             f"evaluation.points: {matrix.evaluation.points} evaluations of a training of {steps} steps "
             f"({matrix.budget.kimg:g} kimg at batch {matrix.budget.batch}) would repeat each other; ask for at most "

@@ -22,7 +22,7 @@ from PIL import Image
 from ..bench.errors import UserError
 from ..bench.files import sha256_of
 from .catalogue import Pictures
-from .ladder import Ladder, frozen_ladders
+from .ladder import Ladder, known_ladders
 from .plots.samples import COLUMNS, chosen_cells, tiles
 from .plots.strips import SHOTS_SEARCHED
 from .settings import settings
@@ -103,14 +103,9 @@ def read_bundle(folder: Path) -> Bundle:
         raise UserError(f"{folder}: a part of this bundle is unreadable ({error}); make it again") from error
     pictures = Pictures(**{kind: {key: folder / file for key, file in files.items()} for kind, files in named.items()})
     columns = [f"kid@{extractor}" for extractor in sorted(rows["extractor"].unique())]
-    ladders = {}
-    if (folder / "targets.json").is_file():
-        stored = json.loads((folder / "targets.json").read_text(encoding="utf-8"))
-        ladders = {
-            column: frozen_ladders(folder / "targets.json", rows.iloc[:0], curves.iloc[:0], column)
-            for column in columns
-            if column in stored and column in curves
-        }
+    ladders = {
+        column: known_ladders(folder / "targets.json", rows, curves, column) for column in columns if column in curves
+    }
     return Bundle(rows, curves, environment, pictures, ladders)
 
 

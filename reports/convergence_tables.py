@@ -68,18 +68,24 @@ def convergence_tables(rows: pd.DataFrame, curves: pd.DataFrame, ladders: Ladder
             # Seconds of different machines are different quantities.
             for stratum, group in strata_of(chosen, STRATUM + (MACHINE if against == "seconds" else ())):
                 ran = group[group["status"] != "missing"]
+                if ran.empty:
+                    continue
                 watched = list(watch(ran, curves, metric, targets, against))
                 clock = f" {clock_note(ran)}".rstrip() if against == "seconds" else ""
-                subject = Subject(metric, stratum, against, clock, _completeness(len(ran), len(group)))
+                subject = Subject(metric, stratum, against, clock, _completeness(ran, chosen, stratum))
                 for rung in SHOWN:
                     yield time_table(watched, rung, subject)
                 yield hits_table(ran, speed(ran, curves, metric, dict(targets), against), subject)
                 yield anytime_table(ran, anytime(ran, curves, metric, dict(targets), against), subject)
 
 
-def _completeness(ran: int, asked: int) -> str:
-    left = "" if ran == asked else "; the others have not been run yet and count nowhere here"
-    return f"Completeness: {ran} of {asked} cells{left}."
+def _completeness(ran: pd.DataFrame, asked: pd.DataFrame, stratum: dict[str, object]) -> str:
+    """Of what ran, and what is still to run in the same stratum, on whichever machine."""
+    waiting = asked[asked["status"] == "missing"]
+    for name, value in stratum.items():
+        waiting = waiting if name in MACHINE else waiting[waiting[name] == value]
+    left = "; the others have not been run yet and count nowhere here" if len(waiting) else ""
+    return f"Completeness: {len(ran)} of {len(ran) + len(waiting)} cells{left}."
 
 
 def watch(

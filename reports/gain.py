@@ -78,13 +78,16 @@ def transfer_gain(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 
 def _baselines(rows: pd.DataFrame) -> Iterator[tuple[str, str]]:
-    """The labels of transfers, each with the label of the same model trained from scratch, where both were run."""
+    """The labels of transfers, each with the label of the same model trained from scratch, where both were run.
+
+    Of several (a grid of it) the one with the defaults, whose label is the shortest.
+    """
     kinds = rows.assign(augment=rows.get("augment", "none")).drop_duplicates("label").sort_values("label")
     fresh = {SCRATCH, *FROM_SCRATCH.values()}
     for label, strategy, augment in zip(kinds["label"], kinds["strategy"], kinds["augment"], strict=True):
-        baseline = FROM_SCRATCH.get(strategy, SCRATCH) + ("" if augment == "none" else f"+{augment}")
-        if strategy not in fresh and (kinds["label"] == baseline).any():
-            yield label, baseline
+        same = (kinds["strategy"] == FROM_SCRATCH.get(strategy, SCRATCH)) & (kinds["augment"] == augment)
+        if strategy not in fresh and same.any():
+            yield label, min(kinds.loc[same, "label"], key=len)
 
 
 def _verdict(low: float, high: float) -> str:

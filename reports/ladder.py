@@ -120,21 +120,35 @@ def frozen_ladders(
     A block's are stored once all of the reference's runs on it have ended: the first seed alone would set others. What
     is stored is never changed, whatever runs come later. Raises ``UserError`` if the file is not such a file.
     """
-    stored: dict[str, dict[str, dict]] = {}
-    if path.exists():
-        try:
-            stored = json.loads(path.read_text())
-            known = {block: _ladder(**entry) for block, entry in stored.get(metric, {}).items()}
-        except (ValueError, AttributeError, TypeError, RecursionError) as error:
-            raise UserError(f"{path} holds no frozen targets ({error}); move it away to have them made anew") from error
-    else:
-        known = {}
-    found = ladders(rows, curves, metric, reference)
+    stored = _stored(path)
+    known = known_ladders(path, rows, curves, metric, reference)
     waiting = _unfinished(rows, reference)
-    settled = {block: each for block, each in found.items() if block not in waiting} | known
-    if settled.keys() - known.keys():
-        write_json(path, stored | {metric: {block: asdict(each) for block, each in settled.items()}})
-    return found | known
+    settled = {block: asdict(each) for block, each in known.items() if block not in waiting} | stored.get(metric, {})
+    if settled.keys() - stored.get(metric, {}).keys():
+        write_json(path, stored | {metric: settled})
+    return known
+
+
+def known_ladders(
+    path: Path, rows: pd.DataFrame, curves: pd.DataFrame, metric: str, reference: str = REFERENCE
+) -> dict[str, Ladder]:
+    """The targets that are stored, and those that are not frozen yet, without freezing any."""
+    stored = _stored(path).get(metric, {})
+    return ladders(rows, curves, metric, reference) | {block: _ladder(**entry) for block, entry in stored.items()}
+
+
+def _stored(path: Path) -> dict[str, dict[str, dict]]:
+    """The content of the file, all of it looked at; nothing where there is no file."""
+    if not path.exists():
+        return {}
+    try:
+        stored = json.loads(path.read_text())
+        for blocks in stored.values():
+            for entry in blocks.values():
+                _ladder(**entry)
+    except (ValueError, AttributeError, TypeError, RecursionError) as error:
+        raise UserError(f"{path} holds no frozen targets ({error}); move it away to have them made anew") from error
+    return stored
 
 
 def _unfinished(rows: pd.DataFrame, reference: str) -> set[str]:

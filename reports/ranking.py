@@ -1,6 +1,6 @@
 """Which strategy is better, how sure that is, and what this sample could have shown at all.
 
-One ``Ranking`` per stratum (see `reports.scores`): rows of another extractor, protocol, resolution, budget or backbone
+One ``Ranking`` per stratum (see `reports.strata`): rows of another extractor, protocol, resolution, budget or backbone
 are another ranking. Blocks are (source, target, shots); seeds are averaged inside a block and never counted as blocks.
 """
 
@@ -32,7 +32,7 @@ class Standing:
     strategy: str
     mean_rank: Interval
     mean_rank_complete: float | None
-    """Mean rank over the blocks that lack no cell; ``None`` if there are none."""
+    """Mean rank over the blocks that lack no cell where others have one; ``None`` if there are none."""
     probability_first: float | None
     """``None`` with one seed on one block: nothing was repeated, so nothing says how sure the place is."""
     iqm: Interval | None

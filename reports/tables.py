@@ -18,7 +18,7 @@ from .intervals import mean_interval
 from .latex import to_latex
 from .ranking import rank
 from .ranking_tables import neighbours_table, slug, standings_table
-from .scores import Scores, strata
+from .scores import Scores, strata, where_scored
 from .significance import ALPHA, holm_adjust, rank_blocks
 from .table import MARKS, Mark, Measured, Table, Value
 
@@ -93,7 +93,7 @@ def strategy_table(scores: Scores, alpha: float = ALPHA) -> Table:
     order = list(range(len(scores.strategies)))
     ranks = np.zeros(len(order))
     if ranked:
-        ranks = rank_blocks(block_means(scores).T).mean(0)
+        ranks = rank_blocks(block_means(where_scored(scores)).T).mean(0)
         order.sort(key=lambda index: (ranks[index], scores.strategies[index]))
     body = []
     for index in order:

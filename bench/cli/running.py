@@ -93,8 +93,9 @@ def run(
         processes=processes,
     )
     how = _How(execute, device, plugin, retry, processes, deterministic)
-    opened = Store(root, create=True)
-    plan = _settled(how, opened, asked, plan_matrix(asked))
+    plan = plan_matrix(asked)
+    opened = Store(root, create=True)  # not before: a mistake leaves no store behind
+    plan = _settled(how, opened, asked, plan)
     for cell in plan.cells:
         opened.add(cell)
     again, superseded = 0, 0

@@ -134,7 +134,7 @@ def _kept_once_check(store: "Store") -> "Check":
 def _tables_check(store: "Store") -> "Check":
     """The report's tables against the rows."""
     from ...reports.consistency import table_problems
-    from ...reports.ladder import frozen_ladders
+    from ...reports.ladder import known_ladders
     from ..errors import UserError
     from ..verification import Check
     from .reporting import TARGETS, kid_columns, read_reported
@@ -144,14 +144,11 @@ def _tables_check(store: "Store") -> "Check":
         check.notes.append("there is no report; `graftbench report` writes one")
         return check
     rows, curves = read_reported(store)
-    ladders = {}
-    if (store.root / TARGETS).is_file():
-        nothing = rows.iloc[:0], curves.iloc[:0]  # targets are looked up here, never frozen
-        try:
-            ladders = {m: frozen_ladders(store.root / TARGETS, *nothing, m) for m in kid_columns(rows, curves)}
-        except UserError as error:
-            check.problems.append(str(error))
-            return check
+    try:
+        ladders = {m: known_ladders(store.root / TARGETS, rows, curves, m) for m in kid_columns(rows, curves)}
+    except UserError as error:
+        check.problems.append(str(error))
+        return check
     check.checked = len(list(folder.glob("*.csv")))
     check.problems = table_problems(rows, curves, ladders, folder)
     if check.problems:

@@ -16,8 +16,9 @@ def bounds(setting: Setting, metric: str) -> pd.DataFrame:
     """Per target: ``floor`` (mean of the real-against-real column), ``ceiling`` (mean of source-only's cells), and
     ``scarce``, whether runs show more images than are held out, so that the floor is of fewer than theirs.
 
-    The floor is between validation and reference. Where a set limits its reference (fewer than were asked for), its
-    validation may hold half as many; under the literature's protocol none are held out.
+    The floor is of validation and reference images together, and of fewer than the runs' where validation holds fewer
+    than were generated: as an image set may, whose validation is half of its reference. Under the literature's
+    protocol there is none.
     """
     column, floor = setting.metric(metric), setting.metric(f"floor_{metric}")
     rows = setting.rows[setting.rows["status"] == "ok"]
@@ -26,10 +27,7 @@ def bounds(setting: Setting, metric: str) -> pd.DataFrame:
     source = rows[rows["strategy"] == "source-only"]
     found["ceiling"] = source.groupby("target")[column].mean() if column in rows else np.nan
     if {"n_real", "n_fake"} <= set(rows.columns):
-        held_out = rows["n_real"] / 2
-        if "reals" in rows:
-            held_out = held_out.mask(rows["n_real"] >= rows["reals"], rows["n_real"])
-        fewer = (rows["n_fake"] > held_out) | (rows["protocol"] == "literature")
+        fewer = (rows["n_fake"] > rows["n_real"] / 2) | (rows["protocol"] == "literature")
         found["scarce"] = found["floor"].notna() & found.index.isin(rows.loc[fewer, "target"])
     else:
         found["scarce"] = False
@@ -48,8 +46,8 @@ def explained(bounds: pd.DataFrame) -> str:
     if (scarce := bounds.index[bounds["scarce"]]).size:
         which = f" ({', '.join(scarce)})" if len(scarce) < len(bounds) else ""
         said += (
-            f"With fewer images held out than generated{which}, a floor may be of fewer than the runs', so noisier, and"
-            " for FID higher. "
+            f"Where fewer images may be held out for validation than were generated{which}, a floor may be of fewer"
+            " than the runs', so noisier, and for FID higher. "
         )
     return said
 

@@ -55,8 +55,8 @@ def gain_heatmap(family: Setting, metric: str = "kid") -> Plot | Absent:
 
 
 def _baselines(data: pd.DataFrame) -> str:
-    """``scratch``, and who is compared with another."""
-    others = data[data["baseline"] != SCRATCH].drop_duplicates("label")
+    """``scratch``, and who is compared with another model's."""
+    others = data[~data["baseline"].str.startswith(SCRATCH)].drop_duplicates("label")
     told = [f"{label} with {other}" for label, other in zip(others["label"], others["baseline"], strict=True)]
     return "; ".join([SCRATCH, *told])
 

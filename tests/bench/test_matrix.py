@@ -109,6 +109,7 @@ def test_a_mistake_is_one_line_with_the_nearest_valid_word(changes, message):
             {"source": {"domain": "toyfaces", "model": "here", "kimg": 5, "seed": 1}},
             "source.model names a model that is trained already, so kimg, seed would change nothing",
         ),
+        ({"budget": {"kimg": 0.01, "batch": 16}}, "5 evaluations of a training of 1 steps .*; ask for at most 1"),
         ({"strategies": ["scratch", "scratch"]}, "names the same cell twice; remove the repeated strategy"),
         ({"strategies": [{"l2-sp": {"strength": [0.1, 0.1]}}]}, "remove the repeated strategy"),
         ({"strategies": ["finetune"], "seeds": [1, 1]}, "remove the repeated seed"),

@@ -130,10 +130,15 @@ def test_floor_and_ceiling_outside_on_the_same_side_share_one_line():
 
 def test_a_floor_of_fewer_images_than_the_runs_says_so():
     rows, curves = synthetic(["scratch", "finetune"], 2, 2)
-    enough = rows.assign(n_real=rows["n_fake"], reals=rows["n_fake"])
-    few = enough.assign(n_real=np.where(rows["target"] == "babies", rows["n_fake"] + 20, 10**4), reals=10**4)
+    enough = rows.assign(n_real=2 * rows["n_fake"])
+    few = rows.assign(n_real=np.where(rows["target"] == "babies", rows["n_fake"] + 20, 10**4))
     none = enough.assign(protocol="literature")
     captions = [convergence(settings(each, curves)[0]).caption for each in (enough, few, none)]
-    assert "With fewer images held out" not in captions[0]
-    assert "With fewer images held out than generated, a floor may be of fewer" in captions[2]
-    assert "With fewer images held out than generated (babies), a floor may be of fewer" in captions[1]
+    assert "Where fewer images" not in captions[0]
+    assert (
+        "Where fewer images may be held out for validation than were generated, a floor may be of fewer" in captions[2]
+    )
+    assert (
+        "Where fewer images may be held out for validation than were generated (babies), a floor may be of fewer"
+        in captions[1]
+    )

@@ -93,3 +93,5 @@ def test_a_gain_is_over_the_same_model_and_augmentation_and_what_has_no_source_g
     found = transfer_gain(both, KID).set_index("label")
     assert found["baseline"].to_dict() == {"a": "scratch", "a+ada": "scratch+ada", "vae-finetune": "vae"}
     assert found["gain"].to_dict() == {"a": 4.0, "a+ada": 1.0, "vae-finetune": 2.0}
+    tuned = table.assign(label=table["label"].where(~table["label"].str.startswith("vae"), table["label"] + "(tuned)"))
+    assert transfer_gain(tuned, KID).set_index("label")["baseline"]["vae-finetune(tuned)"] == "vae(tuned)"

@@ -43,7 +43,7 @@ def test_the_probe_trains_modulations_only():
     assert all(modulation.u.any() for probed in strategy.probed for modulation in probed.modulations)
 
 
-def test_the_probe_is_thrown_away_before_anything_can_be_measured_of_it():
+def test_the_probe_is_thrown_away_in_its_last_step():
     strategy = train(prepared(), STEPS // 2 - 1)
     latents = torch.randn(6, strategy.generator.latent_dim, generator=torch.Generator().manual_seed(0))
     source = strategy.setup.source.make_generator().eval()
