@@ -190,7 +190,7 @@ def test_a_part_that_cannot_be_read_though_its_hash_agrees_is_one_line(bundle, t
 def test_from_a_store_to_its_bundle_its_paper_and_the_readme(graftbench, finished_run, tmp_path):
     """The commands that make what the repository shows, one after the other."""
     (tmp_path / "few.yaml").write_text("bundle: b\nfigures: [{name: cost, draw: throughput}]\nimages: [samples]")
-    (tmp_path / "README.md").write_text("before\n<!-- results -->\nold\n<!-- /results -->\nafter\n")
+    (tmp_path / "README.md").write_text("before\n<!-- results -->\nformer\n<!-- /results -->\nafter\n")
     for arguments in (
         ("bundle", finished_run, "--to", "b"),
         ("figures", "--spec", "few.yaml", "--to", "p"),
@@ -202,7 +202,7 @@ def test_from_a_store_to_its_bundle_its_paper_and_the_readme(graftbench, finishe
     assert {path.suffix for path in (tmp_path / "p" / "figures").glob("cost*")} == {".pdf", ".csv"}
     assert list((tmp_path / "p" / "figures").glob("samples-*.pdf"))
     text = (tmp_path / "README.md").read_text()
-    assert text.startswith("before") and "| scratch |" in text and "old" not in text and text.endswith("after\n")
+    assert text.startswith("before") and "| scratch |" in text and "former" not in text and text.endswith("after\n")
 
 
 def test_the_page_of_a_bundle_is_written_elsewhere_and_the_bundle_stays_as_it_is(graftbench, tmp_path):
