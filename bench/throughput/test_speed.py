@@ -23,7 +23,7 @@ def test_training(benchmark, workload, rounds):
 
 
 def test_sampling(benchmark, workload, rounds):
-    training = workload.training(1)
+    training = workload.training(ROUND)
     benchmark.pedantic(lambda: sample(training), rounds=rounds, warmup_rounds=1)
     benchmark.extra_info |= {
         **vars(workload),
