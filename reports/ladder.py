@@ -7,6 +7,7 @@ fine-tuning alone: from where it starts to the best that it reaches, in five run
 import json
 import logging
 import math
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -79,30 +80,31 @@ def is_fid(metric: str) -> bool:
 def ladders(rows: pd.DataFrame, curves: pd.DataFrame, metric: str, reference: str = REFERENCE) -> dict[str, Ladder]:
     """Targets by block name, from the finished runs of the reference strategy alone.
 
-    Both ends are medians over its seeds. A block is left out, with a warning, where the reference has no finished run,
-    never improves on its start, or improves by no more than the metric's standard error, where that was measured: all
-    rungs would then be one event of noise.
+    Both ends are medians over its seeds. A block is left out where the reference has no finished run, never improves on
+    its start, or improves by no more than the metric's standard error, where that was measured: all rungs would then be
+    one event of noise.
     """
-    found = {}
+    found = _climbs(rows, curves, metric, reference)
+    return {block: each for block, _, each in found if isinstance(each, Ladder)}
+
+
+def _climbs(
+    rows: pd.DataFrame, curves: pd.DataFrame, metric: str, reference: str
+) -> Iterator[tuple[str, pd.DataFrame, Ladder | str]]:
+    """Each block where the reference has finished, with its rows, and its targets or why it has none."""
     for block, group in rows.groupby(shared_columns(rows), sort=True, dropna=False):
         keys = group.loc[(group["label"] == reference) & (group["status"] == "ok"), "key"]
         runs = curves[curves["key"].isin(keys)].dropna(subset=[metric])
-        if runs.empty:
-            log.info("no convergence targets for %s: no finished run of %s", block_words(group), reference)
+        if runs.empty:  # as of any matrix without it
             continue
         by_run = runs.assign(value=signed(runs[metric], metric)).sort_values("kimg").groupby("key")["value"]
         start, best = float(by_run.first().median()), float(by_run.min().median())
         if best >= start:
-            log.warning("no convergence targets for %s: %s never improves on its start", block_words(group), reference)
-            continue
-        if start - best <= _standard_error(group[group["key"].isin(keys)], metric):
-            log.warning(
-                "no convergence targets for %s: what %s gains is within the standard error of %s",
-                *(block_words(group), reference, metric),
-            )
-            continue
-        found[ladder_key(block)] = climb(start, best, metric)
-    return found
+            yield ladder_key(block), group, f"{reference} never improves on its start"
+        elif start - best <= _standard_error(group[group["key"].isin(keys)], metric):
+            yield ladder_key(block), group, f"what {reference} gains is within the standard error of {metric}"
+        else:
+            yield ladder_key(block), group, climb(start, best, metric)
 
 
 def _standard_error(rows: pd.DataFrame, metric: str) -> float:
@@ -115,13 +117,17 @@ def _standard_error(rows: pd.DataFrame, metric: str) -> float:
 def frozen_ladders(
     path: Path, rows: pd.DataFrame, curves: pd.DataFrame, metric: str, reference: str = REFERENCE
 ) -> dict[str, Ladder]:
-    """The targets stored in ``path`` (JSON, by metric and block), and those of blocks that it lacks.
+    """The targets stored in ``path`` (JSON, by metric and block), and those of blocks that it lacks; warns of blocks
+    that have none.
 
     A block's are stored once all of the reference's runs on it have ended: the first seed alone would set others. What
     is stored is never changed, whatever runs come later. Raises ``UserError`` if the file is not such a file.
     """
     stored = _stored(path)
     known = known_ladders(path, rows, curves, metric, reference)
+    for block, group, why in _climbs(rows, curves, metric, reference):
+        if isinstance(why, str) and block not in known:
+            log.warning("no convergence targets for %s: %s", block_words(group), why)
     waiting = _unfinished(rows, reference)
     settled = {block: asdict(each) for block, each in known.items() if block not in waiting} | stored.get(metric, {})
     if settled.keys() - stored.get(metric, {}).keys():

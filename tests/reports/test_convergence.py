@@ -223,10 +223,12 @@ def test_a_run_that_died_has_no_final_value_and_is_counted():
     assert (found["final_over_best"], found["x_of_best"]) == (2.0, 2.0)
 
 
-def test_a_gain_within_the_standard_error_of_the_metric_gives_no_targets(caplog):
+def test_a_gain_within_the_standard_error_of_the_metric_gives_no_targets(caplog, tmp_path):
     rows, curves = results({("finetune", 0): [1.0, 0.95, 0.9, 0.85, 0.8]})
     assert ladders(rows.assign(**{f"kid_se@{KID.partition('@')[2]}": 0.1}), curves, KID)
-    assert not ladders(rows.assign(**{f"kid_se@{KID.partition('@')[2]}": 0.3}), curves, KID)
+    noisy = rows.assign(**{f"kid_se@{KID.partition('@')[2]}": 0.3})
+    assert not ladders(noisy, curves, KID) and not caplog.text
+    assert not frozen_ladders(tmp_path / "targets.json", noisy, curves, KID)
     assert "within the standard error of kid@" in caplog.text
 
 
@@ -297,11 +299,9 @@ def test_a_file_that_holds_no_targets_is_refused(tmp_path):
         frozen_ladders(path, *results(REFERENCE), KID)
 
 
-def test_without_a_finished_reference_there_are_no_targets(caplog):
-    caplog.set_level("INFO")
+def test_without_a_finished_reference_there_are_no_targets(caplog, tmp_path):
     rows, curves = results({("finetune", 0): [1.0, np.nan], ("other", 0): [1.0, 0.5, 0.4, 0.3, 0.2]})
-    assert ladders(rows, curves, KID) == {}
-    assert "no finished run of finetune" in caplog.text
+    assert frozen_ladders(tmp_path / "targets.json", rows, curves, KID) == {} and not caplog.text
     assert speed(rows, curves, KID, {}).empty
 
 
