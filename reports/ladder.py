@@ -124,10 +124,14 @@ def frozen_ladders(
     is stored is never changed, whatever runs come later. Raises ``UserError`` if the file is not such a file.
     """
     stored = _stored(path)
-    known = known_ladders(path, rows, curves, metric, reference)
-    for block, group, why in _climbs(rows, curves, metric, reference):
-        if isinstance(why, str) and block not in known:
-            log.warning("no convergence targets for %s: %s", block_words(group), why)
+    known = {block: _ladder(**entry) for block, entry in stored.get(metric, {}).items()}
+    for block, group, found in _climbs(rows, curves, metric, reference):
+        if block in known:
+            continue
+        if isinstance(found, Ladder):
+            known[block] = found
+        else:
+            log.warning("no convergence targets for %s: %s", block_words(group), found)
     waiting = _unfinished(rows, reference)
     settled = {block: asdict(each) for block, each in known.items() if block not in waiting} | stored.get(metric, {})
     if settled.keys() - stored.get(metric, {}).keys():
