@@ -27,4 +27,5 @@ class Fitted:
 
     @cached_property
     def balls(self) -> prdc.Balls:
-        return prdc.fit_balls(self.features, self.side)
+        dense = prdc.DENSITY_NEIGHBOURS if self.side == "real" else None
+        return prdc.fit_balls(self.features, self.side, for_density=dense)

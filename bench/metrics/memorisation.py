@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from .checks import check_features, check_value
+from .nearest import nearest
 
 
 def nearest_shot_ratio(fake: Tensor, shots: Tensor) -> float:
@@ -32,13 +33,7 @@ def authenticity(fake: Tensor, shots: Tensor) -> float:
 
 
 def _nearest(x: Tensor, y: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """Distances of each x to its ``count`` nearest y, ascending, and which these are (both N x count).
-
-    Copies are the point, so that equal vectors must be at distance 0: the fast distances, which for them are off by
-    1e-6 even in float64, only choose; those of the chosen are then taken from the differences.
-    """
-    x, y = x.detach().double(), y.detach().double()
-    chosen = torch.cdist(x, y).topk(count, largest=False).indices
-    distances, order = (x[:, None] - y[chosen]).norm(dim=2).sort(dim=1)
+    """As ``nearest``. Copies are the point, so that equal vectors must be at distance 0."""
+    distances, chosen = nearest(x, y, count)
     check_value("distances to the shots", float(distances.max()))
-    return distances, chosen.gather(1, order)
+    return distances, chosen

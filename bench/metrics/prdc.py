@@ -10,79 +10,95 @@ from torch import Tensor
 
 from ..errors import UserError
 from .checks import check_features, check_set, check_value
+from .nearest import BLOCK, nearest
 
 PRECISION_NEIGHBOURS = 3
 DENSITY_NEIGHBOURS = 5
 SMALLEST_SET = DENSITY_NEIGHBOURS + 1
 """Of images that can be measured: no other metric needs as many."""
-BOTH = PRECISION_NEIGHBOURS, DENSITY_NEIGHBOURS
 FAR = 10.0
 """Sets whose mean lies further from zero than so many times their spread are moved there: distances through products,
 as torch computes them, would drown in rounding. Nearer ones are left, so that they agree with torch-fidelity exactly.
 """
+ROUNDING = 64
+"""Bound of the error of such a squared distance, in units of the precision times both squared lengths."""
 
 
 @dataclass(frozen=True)
 class Balls:
-    """Images (n x d) and the radius of each one's ball (n), by number of neighbours."""
+    """Images (n x d) and the radius of each one's ball (n)."""
 
     features: Tensor
-    radii: dict[int, Tensor]
+    rounded: Tensor | None
+    """For precision and recall: from fast distances, rounding and all, to agree with torch-fidelity exactly."""
+    exact: Tensor | None
+    """For density and coverage."""
 
 
-def fit_balls(features: Tensor, side: str = "real", neighbours: tuple[int, ...] = BOTH) -> Balls:
+def fit_balls(
+    features: Tensor,
+    side: str = "real",
+    for_precision: int | None = PRECISION_NEIGHBOURS,
+    for_density: int | None = DENSITY_NEIGHBOURS,
+) -> Balls:
     """Of features n x d with more images than neighbours (a reference's are made once)."""
-    if min(neighbours) < 1:
-        raise UserError(f"precision, recall, density and coverage need a neighbour or more, not {min(neighbours)}")
-    check_set("precision, recall, density and coverage", side, features, at_least=max(neighbours) + 1)
-    distances = _distances(features, features)
+    counts = [count for count in (for_precision, for_density) if count is not None]
+    if min(counts) < 1:
+        raise UserError(f"precision, recall, density and coverage need a neighbour or more, not {min(counts)}")
+    check_set("precision, recall, density and coverage", side, features, at_least=max(counts) + 1)
+    rounded = exact = None
     # The nearest neighbour of an image is the image itself, at index 0.
-    nearest = distances.topk(max(neighbours) + 1, largest=False).values
-    radii = {k: nearest[:, k].contiguous() for k in neighbours}
-    check_value("precision, recall, density and coverage", float(torch.stack(list(radii.values())).max()))
-    return Balls(features, radii)
+    if for_precision is not None:
+        distances = torch.cdist(*_ready(features, features))
+        rounded = distances.topk(for_precision + 1, largest=False).values[:, -1].contiguous()
+        check_value("precision and recall", float(rounded.max()))
+    if for_density is not None:
+        exact = nearest(features, features, for_density + 1)[0][:, -1].contiguous()
+        check_value("density and coverage", float(exact.max()))
+    return Balls(features, rounded, exact)
 
 
 def precision_recall(real: Tensor, fake: Tensor, neighbours: int = PRECISION_NEIGHBOURS) -> tuple[float, float]:
     """Share of fakes inside a real ball, and share of reals inside a fake ball; more than k images a side."""
     check_features("precision and recall", real, fake, at_least=max(neighbours, 0) + 1)
-    found = compare(fit_balls(real, "real", (neighbours,)), fit_balls(fake, "fake", (neighbours,)), neighbours, None)
+    found = compare(fit_balls(real, "real", neighbours, None), fit_balls(fake, "fake", neighbours, None))
     return found["precision"], found["recall"]
 
 
 def density_coverage(real: Tensor, fake: Tensor, neighbours: int = DENSITY_NEIGHBOURS) -> tuple[float, float]:
     """Mean number of real balls around a fake over k (unbounded), and share of real balls that hold a fake."""
     check_features("density and coverage", real, fake, at_least=1)
-    found = compare(fit_balls(real, "real", (neighbours,)), Balls(fake, {}), None, neighbours)
+    found = compare(fit_balls(real, "real", None, neighbours), Balls(fake, None, None), neighbours)
     return found["density"], found["coverage"]
 
 
-def compare(
-    real: Balls,
-    fake: Balls,
-    for_precision: int | None = PRECISION_NEIGHBOURS,
-    for_density: int | None = DENSITY_NEIGHBOURS,
-) -> dict[str, float]:
-    """Precision and recall with ``for_precision`` neighbours, density and coverage with ``for_density``."""
-    distances = _distances(real.features, fake.features)
+def compare(real: Balls, fake: Balls, neighbours: int = DENSITY_NEIGHBOURS) -> dict[str, float]:
+    """What the radii are there for; ``neighbours`` are those of density."""
+    x, y = _ready(real.features, fake.features)
+    distances = torch.cdist(x, y)
     found = {}
-    if for_precision is not None:
-        inside_real = distances <= real.radii[for_precision][:, None]
-        found["precision"] = inside_real.any(0).double().mean().item()
-        inside_fake = distances <= fake.radii[for_precision]
-        found["recall"] = inside_fake.any(1).double().mean().item()
-    if for_density is not None:
-        inside_real = distances <= real.radii[for_density][:, None]
-        found["density"] = inside_real.double().sum(0).mean().item() / for_density
-        found["coverage"] = inside_real.any(1).double().mean().item()
+    if real.rounded is not None and fake.rounded is not None:
+        found["precision"] = (distances <= real.rounded[:, None]).any(0).double().mean().item()
+        found["recall"] = (distances <= fake.rounded).any(1).double().mean().item()
+    if real.exact is not None:
+        inside = distances <= real.exact[:, None].to(x.dtype)
+        longest = x.square().sum(1) + y.square().sum(1).max()
+        doubt = ROUNDING * torch.finfo(x.dtype).eps * longest
+        least, most = ((real.exact.square() + sign * doubt).clip(0).sqrt().to(x.dtype)[:, None] for sign in (-1, 1))
+        undecided = (distances >= least) & (distances <= most)
+        for i, j in (pairs.T for pairs in undecided.nonzero().split(BLOCK)):
+            apart = real.features[i].double() - fake.features[j].double()
+            inside[i, j] = apart.norm(dim=1) <= real.exact[i]
+        found["density"] = inside.double().sum(0).mean().item() / neighbours
+        found["coverage"] = inside.any(1).double().mean().item()
     return found
 
 
-def _distances(x: Tensor, y: Tensor) -> Tensor:
-    """Of all pairs, in the wider of both precisions, float32 at least."""
+def _ready(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Both as distances are taken of them: in the wider of both precisions, float32 at least, and not far from zero."""
     precision = torch.promote_types(torch.promote_types(x.dtype, y.dtype), torch.float32)
     x, y = x.detach().to(precision), y.detach().to(precision)
     middle = x.mean(0)
     if middle.norm() > FAR * (x - middle).norm(dim=1).mean():
         x, y = x - middle, y - middle
-    return torch.cdist(x, y)
+    return x, y
