@@ -65,4 +65,7 @@ def mark_bounds(axes: Axes, bounds: pd.DataFrame, target: str) -> None:
     for arrow, place, edge in (("↓", 0.02, "bottom"), ("↑", 0.98, "top")):
         if outside[arrow]:
             words = f"{', '.join(outside[arrow])} {arrow}"
-            axes.text(0.98, place, words, transform=axes.transAxes, ha="right", va=edge, fontsize=7, color="#555555")
+            text = axes.text(
+                0.98, place, words, transform=axes.transAxes, ha="right", va=edge, fontsize=7, color="#555555"
+            )
+            text.set_bbox({"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.8})

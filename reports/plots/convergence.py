@@ -2,14 +2,14 @@
 
 import numpy as np
 import pandas as pd
-from matplotlib.collections import PolyCollection
 
 from ..clock import clock_note
 from ..settings import Setting, present
 from .axes import CUT_OFF, fit_to_means, leftmost, log_ticks, metric_title, no_overlap, scale_for, short_title
 from .bounds import bounds, explained, lines_drawn, mark_bounds
-from .figure import MOST_BANDS, Absent, Plot, arrange, heading, legend, panels
+from .figure import Absent, Plot, arrange, heading, legend, panels
 from .means import mean_intervals
+from .whiskers import MOST_BANDS, draw_bands, draw_ends
 
 AXES = {"kimg": "training (kimg)", "seconds": "training time (s, evaluation excluded)"}
 
@@ -30,19 +30,13 @@ def convergence(setting: Setting, metric: str = "kid", against: str = "kimg") ->
     lines = bounds(setting, metric)
     figure, axes = panels(len(setting.targets))
     scale = scale_for(data["mean"].to_numpy())
-    faint = 0.13 if data["label"].nunique() <= MOST_BANDS else 0.045
+    few = data["label"].nunique() <= MOST_BANDS
     looks = setting.looks(references=False)
     for target, each in zip(setting.targets, axes, strict=True):
         shown = data[data["target"] == target]
-        bands, colours = [], []
         for label, group in shown.groupby("label", sort=True):
-            style = looks[str(label)]
-            each.plot(group["x"], group["mean"], markevery=max(1, len(group) // 6), label=label, **style.line_style())
-            low = group["low"] if scale == "linear" else np.maximum(group["low"], group["mean"] / 4)
-            there_and_back = zip([group["x"], group["x"][::-1]], [low, group["high"][::-1]], strict=True)
-            bands.append(np.concatenate([np.column_stack(side) for side in there_and_back]))
-            colours.append(style.colour)
-        each.add_collection(PolyCollection(bands, facecolors=colours, alpha=faint, linewidths=0), autolim=False)
+            style = looks[str(label)].line_style()
+            each.plot(group["x"], group["mean"], markevery=max(1, len(group) // 6), label=label, **style)
         each.set_yscale(scale)
         near = [lines["ceiling"][target], lines["floor"][target] if scale == "linear" else np.nan]
         fit_to_means(each, shown["mean"].to_numpy(), near)
@@ -52,6 +46,8 @@ def convergence(setting: Setting, metric: str = "kid", against: str = "kimg") ->
         if scale == "log":
             log_ticks(each.yaxis)
         no_overlap(each)
+        if not shown.empty:
+            (draw_bands if few else draw_ends)(each, shown, looks, scale)
     for each in axes:
         if leftmost(each):
             each.set_ylabel(short_title(column) + (", logarithmic" if scale == "log" else ""))
@@ -60,7 +56,8 @@ def convergence(setting: Setting, metric: str = "kid", against: str = "kimg") ->
     return Plot(
         name,
         title,
-        f"{metric_title(column)} on held-out references against {AXES[against]}: mean and 95 % interval over seeds. "
+        f"{metric_title(column)} on held-out references against {AXES[against]}: mean and 95 % interval over seeds"
+        f"{'' if few else ', of so many strategies at their last point only, right of the curves'}. "
         f"{CUT_OFF if scale == 'log' else ''}"
         f"{clock_note(setting.rows) + ' ' if against == 'seconds' else ''}{explained(lines)}"
         f"{setting.title}; {setting.completeness}.",

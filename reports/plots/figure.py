@@ -25,8 +25,6 @@ METADATA: dict[str, dict[str, str | None]] = {
 
 
 LONGEST_NAME = 40
-MOST_BANDS = 8
-"""With more strategies in one panel, their intervals are drawn fainter."""
 
 
 @dataclass(frozen=True)

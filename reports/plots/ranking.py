@@ -13,7 +13,8 @@ from ..settings import slug
 from ..significance import RankTest, rank_test
 from ..style import Look
 from .axes import metric_title
-from .figure import MOST_BANDS, Absent, Plot, arrange, left_margin, legend, panels, plain
+from .figure import Absent, Plot, arrange, left_margin, legend, panels, plain
+from .whiskers import MOST_BANDS
 
 LEAST_SCORE = -1.0
 """Where a performance profile starts at the latest: as far below the unadapted source as the floor is above it."""

@@ -1,12 +1,11 @@
 """How quality grows with the number of training images."""
 
-import numpy as np
-
 from ..settings import Setting, present
 from .axes import CUT_OFF, fit_to_means, leftmost, log_ticks, metric_title, no_overlap, scale_for, short_title
 from .bounds import bounds, explained, lines_drawn, mark_bounds
-from .figure import MOST_BANDS, Absent, Plot, arrange, heading, legend, panels
+from .figure import Absent, Plot, arrange, heading, legend, panels
 from .means import mean_intervals
+from .whiskers import MOST_BANDS, draw_bands, draw_whiskers, side_by_side
 
 
 def shots_quality(family: Setting, metric: str = "kid") -> Plot | Absent:
@@ -20,24 +19,26 @@ def shots_quality(family: Setting, metric: str = "kid") -> Plot | Absent:
         return Absent(name, title, "fewer than two numbers of shots have a finished cell")
     data = mean_intervals(rows, ["target", "label", "shots"], column)
     figure, axes = panels(len(family.targets))
-    faint = 0.13 if data["label"].nunique() <= MOST_BANDS else 0.045
+    few = data["label"].nunique() <= MOST_BANDS
     looks = family.looks(references=False)
     scale = scale_for(data["mean"].to_numpy())
     places, lines = sorted(data["shots"].unique()), bounds(family, metric)
+    moves = side_by_side(data["label"], places)
     for target, each in zip(family.targets, axes, strict=True):
-        for label, group in data[data["target"] == target].groupby("label", sort=True):
-            style = looks[str(label)]
-            each.plot(group["shots"], group["mean"], **style.line_style())
-            low = np.maximum(group["low"], group["mean"] / 4) if scale == "log" else group["low"]
-            each.fill_between(group["shots"], low, group["high"], color=style.colour, alpha=faint, linewidth=0)
+        shown = data[data["target"] == target]
+        shown = shown.assign(x=shown["shots"] * (1 if few else shown["label"].map(moves)))
+        (draw_bands if few else draw_whiskers)(each, shown, looks, scale)
+        for label, group in shown.groupby("label", sort=True):
+            each.plot(group["x"], group["mean"], **looks[str(label)].line_style())
         each.set_xscale("log")
         each.set_yscale(scale)
         each.set_xticks(places, [f"{place:g}" for place in places])
         each.minorticks_off()
         if scale == "log":
             log_ticks(each.yaxis)
-        each.set_xlim(min(places) / 1.2, max(places) * 1.2)
-        fit_to_means(each, data.loc[data["target"] == target, "mean"].to_numpy())
+        edge = 1.2 if few else 1.2 * max(moves.values())
+        each.set_xlim(min(places) / edge, max(places) * edge)
+        fit_to_means(each, shown["mean"].to_numpy())
         mark_bounds(each, lines, target)
         each.set_title(heading(target))
         each.set_xlabel("training images (shots)")
@@ -49,7 +50,8 @@ def shots_quality(family: Setting, metric: str = "kid") -> Plot | Absent:
     return Plot(
         name,
         title,
-        f"Final {metric_title(column)} against the number of training images: mean and 95 % interval over seeds. "
+        f"Final {metric_title(column)} against the number of training images: mean and 95 % interval over seeds"
+        f"{'' if few else '; strategies stand side by side'}. "
         f"{CUT_OFF if scale == 'log' else ''}{explained(lines)}{family.title}; {family.completeness}.",
         f"Line chart for {data['label'].nunique()} strategies at {', '.join(f'{place:g}' for place in places)} shots.",
         figure,

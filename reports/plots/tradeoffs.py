@@ -8,8 +8,9 @@ from ..clock import clock_note
 from ..settings import Setting, present
 from .axes import leftmost, log_ticks, metric_title, no_overlap, scale_for, short_title
 from .bounds import bounds, explained, lines_drawn, mark_bounds
-from .figure import MOST_BANDS, Absent, Plot, arrange, heading, legend, panels
+from .figure import Absent, Plot, arrange, heading, legend, panels
 from .means import mean_intervals
+from .whiskers import MOST_BANDS
 
 
 def pareto(setting: Setting, metric: str = "kid") -> Plot | Absent:

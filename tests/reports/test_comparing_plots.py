@@ -1,16 +1,20 @@
 """Figures that compare strategies say of each what its rows say."""
 
 import numpy as np
+import pandas as pd
+import pytest
 from graftbench.reports.aggregates import normalised
 from graftbench.reports.plots.convergence import convergence
 from graftbench.reports.plots.gain import gain_heatmap
 from graftbench.reports.plots.ranking import profile
+from graftbench.reports.plots.shots import shots_quality
 from graftbench.reports.plots.throughput import throughput
 from graftbench.reports.plots.tradeoffs import precision_recall
 from graftbench.reports.scores import scores
 from graftbench.reports.settings import settings
 from graftbench.reports.style import theme
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import LineCollection, PolyCollection
 from synthetic import EXTRACTOR, synthetic
 
 
@@ -74,3 +78,37 @@ def test_a_logarithmic_axis_says_where_it_cuts_intervals_off():
     assert "down to a quarter of its mean" in convergence(settings(rows, curves)[0]).caption
     curves[f"kid@{EXTRACTOR}"] = 0.01
     assert "down to a quarter of its mean" not in convergence(settings(rows, curves)[0]).caption
+
+
+def drawn_intervals(axes):
+    """Bottom, top and place of each whisker."""
+    (lines,) = (each for each in axes.collections if isinstance(each, LineCollection))
+    return [(part[:, 1].min(), part[:, 1].max(), part[0, 0]) for part in lines.get_segments()]
+
+
+def test_intervals_of_a_few_strategies_are_bands_and_of_many_stand_beside_their_last_points():
+    few, many = (convergence(settings(*synthetic(count, 1, 3))[0]) for count in (8, 9))
+    (axes,) = few.figure.axes
+    assert [len(each.get_paths()) for each in axes.collections if isinstance(each, PolyCollection)] == [8]
+    assert "last point" not in few.caption
+    (axes,) = many.figure.axes
+    assert not any(isinstance(each, PolyCollection) for each in axes.collections)
+    last = many.data[many.data["x"] == many.data["x"].max()].sort_values("mean")
+    found = drawn_intervals(axes)
+    assert [top for _, top, _ in found] == pytest.approx(last["high"].tolist())
+    assert [low for low, _, _ in found] == pytest.approx(np.maximum(last["low"], last["mean"] / 4).tolist())
+    assert [x for _, _, x in found] == sorted(x for _, _, x in found)
+    assert found[0][2] > many.data["x"].max()
+    assert "at their last point only" in many.caption
+    words = [tick.get_text() for tick in axes.get_xticklabels()]
+    assert words[-1] == "end" and max(float(word) for word in words[:-1]) <= many.data["x"].max()
+
+
+def test_many_strategies_stand_side_by_side_at_each_number_of_shots():
+    rows, curves = synthetic(9, 1, 3)
+    rows = pd.concat([rows, rows.assign(shots=100, key=rows["key"] + "x")])
+    plot = shots_quality(settings(rows, curves, across_shots=True)[0])
+    places = sorted({round(x, 6) for _, _, x in drawn_intervals(plot.figure.axes[0])})
+    assert len(places) == 2 * 9
+    assert places[0] > 5 and places[8] < 20 and places[9] > 50 and places[-1] < 200
+    assert set(plot.data["shots"]) == {10, 100} and "side by side" in plot.caption
