@@ -32,11 +32,12 @@ def check_params(strategy: str, params: dict[str, Any]) -> dict[str, Any]:
         values = [
             check_type(v, expected, f"{strategy}.{name}") for v in (value if isinstance(value, list) else [value])
         ]
-        choices = fields[name].metadata.get("choices")
-        if choices and isinstance(choices[0], str) and set(values) - set(choices):
-            raise UserError(f"{strategy}.{name} is one of {', '.join(choices)}, not {value!r}")
+        choices = fields[name].metadata.get("choices") or ()
+        numeric = all(isinstance(choice, int | float) and not isinstance(choice, bool) for choice in choices)
+        if not numeric and any(each not in choices for each in values):
+            raise UserError(f"{strategy}.{name} is one of {', '.join(map(str, choices))}, not {value!r}")
         low, least, most = (fields[name].metadata.get(bound) for bound in ("low", "least", "most"))
-        if low is None and choices and not isinstance(choices[0], str):
+        if low is None and choices and numeric:
             low = min(choices)
         if least is None and low is not None and low >= 0:
             least = 1 if expected is int and low >= 1 else 0

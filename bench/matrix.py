@@ -79,7 +79,7 @@ class SourceChoice(Section):
     """As the matrix's, for the training of the source."""
     augment: str = "none"
     """What the source GAN's discriminator sees the images through; a VAE learns them as they are."""
-    model: str | None = None
+    model: str | None = Field(None, min_length=1)
 
     @field_validator("augment")
     @classmethod
@@ -159,8 +159,8 @@ class Matrix(Section):
     @field_validator("name")
     @classmethod
     def _folder_name(cls, value: str) -> str:
-        if value.strip() in ("", ".", "..") or set(value) & set("/\\\0"):
-            raise ValueError("must be a folder's name, without slashes: results go to runs/NAME")
+        if value.strip() in ("", ".", "..") or set(value) & set("/\\") or not value.isprintable():
+            raise ValueError("must be a folder's name, without slashes and line ends: results go to runs/NAME")
         return value
 
     @field_validator("backbone", mode="before")
@@ -190,7 +190,7 @@ class Matrix(Section):
         for item in _as_list(value):
             if isinstance(item, dict) and len(item) == 1 and "name" not in item:
                 ((name, params),) = item.items()
-                item = {"name": name, "params": params or {}}
+                item = {"name": name, "params": {} if params is None else params}
             choices.append({"name": item} if isinstance(item, str) else item)
         return choices
 

@@ -1,5 +1,6 @@
 """Reading a matrix from its YAML file, every mistake in one line that says where it is."""
 
+import re
 import typing
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,21 @@ from pydantic import ValidationError
 from .errors import UserError, nearest
 from .matrix import Matrix, Section
 
+BOOL = "tag:yaml.org,2002:bool"
 SHIPPED = Path(__file__).parent / "matrices"
+
+
+class Loader(yaml.SafeLoader):
+    """YAML whose only truth values are ``true`` and ``false``, as in YAML 1.2: in PyYAML's older one the name of the
+    hyper-parameter ``on`` is the value true."""
+
+    yaml_implicit_resolvers: typing.ClassVar = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag != BOOL]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+Loader.add_implicit_resolver(BOOL, re.compile("^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
 
 
 def load_matrix(name: str) -> Matrix:
@@ -26,9 +41,9 @@ def load_matrix(name: str) -> Matrix:
         raise UserError(f"{path}: no such file")
     try:
         text = path.read_text(encoding="utf-8")
-        for name, line, first in _repeated_keys(yaml.compose(text, Loader=yaml.SafeLoader)):
+        for name, line, first in _repeated_keys(yaml.compose(text, Loader=Loader)):
             raise UserError(f"{path}: line {line}: the key {name!r} is there twice (also on line {first})")
-        content = yaml.safe_load(text)
+        content = yaml.load(text, Loader=Loader)
     except (yaml.YAMLError, ValueError) as error:  # the latter for a date that is none, or bytes that are no text
         raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
     except RecursionError:
@@ -51,6 +66,8 @@ def parse_matrix(content: dict[str, Any], where: str) -> Matrix:
         if first["type"] == "missing":
             raise UserError(f"{where}: the key {place!r} is missing") from error
         message = first["msg"].removeprefix("Value error, ").partition(" or instance of ")[0]
+        if first["loc"][-1] == "[key]":
+            message = "a key must be a word"
         message = message.replace("a valid dictionary", "a mapping").replace("a valid list", "a list")
         raise UserError(f"{where}: {place}: {message} (got {first['input']!r:.80})") from error
     except UserError as error:

@@ -290,9 +290,12 @@ TABLES: dict[str, tuple[str, Callable[[Path], list[dict[str, Any]]]]] = {
 """Of each kept table: the file of a cell that is watched, and what reads the cell's lines of the table."""
 
 
+NUMBERS = {"kimg", "best_kimg", "n_real", "n_fake", "parameters", "trainable_parameters", *TIMINGS}
+
+
 def checked_numbers(path: Path, found: dict[str, Any]) -> dict[str, Any]:
     """What was measured, NaN where it is null. Raises ``UserError`` where a metric or a time is no number."""
     for name, value in found.items():
-        if not isinstance(value, int | float | None) and ("@" in name or name == "kimg" or name in TIMINGS):
+        if not isinstance(value, int | float | None) and ("@" in name or name in NUMBERS):
             raise UserError(f"{path}: is damaged ({name} is no number); `graftbench verify` shows all that is")
     return {name: math.nan if value is None else value for name, value in found.items()}

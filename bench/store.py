@@ -117,7 +117,7 @@ def read_status(folder: Path) -> dict[str, Any]:
             state = json.load(file)
     except FileNotFoundError:
         return {"status": "missing", "reason": ""}
-    except (ValueError, RecursionError) as error:
+    except (ValueError, RecursionError, IsADirectoryError) as error:
         why = str(error)
     if (
         isinstance(state, dict)
@@ -156,7 +156,7 @@ def read_cell(folder: Path) -> Cell:
         return Cell.from_json(path.read_bytes().decode())
     except FileNotFoundError:
         raise UserError(f"{path}: is missing; `graftbench verify` shows all that is damaged") from None
-    except (ValueError, TypeError, RecursionError) as error:
+    except (ValueError, TypeError, RecursionError, IsADirectoryError) as error:
         raise UserError(
             f"{path}: is no cell of this version ({error}); `graftbench verify` shows all that is damaged"
         ) from error

@@ -60,6 +60,7 @@ def main() -> int:
     faulthandler.enable()
     die_with_parent()
     stop = _StopRequest()
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # what a strategy raises may not be text
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
     if int(os.environ.get("RANK", "0")) > 0:
         return _follow(options, stop)

@@ -30,6 +30,13 @@ class Column:
     counts: tuple[str, int] | None = None
     """What a counted metric counts: the column of rows with how many images are asked (empty for a plain number) and
     how often each. None for what is no count."""
+    against: Literal["references", "shots", "nothing"] = "references"
+    """Which real images an image metric compares the generated ones with."""
+
+    @property
+    def ranked(self) -> bool:
+        """Whether strategies are put in order by it: signs of copying are an alarm, however low or high."""
+        return self.better != "none" and self.subject != "memorisation"
 
     @property
     def arrow(self) -> str:
@@ -47,11 +54,12 @@ def metric_column(
     low: float = -INFINITY,
     high: float = INFINITY,
     counts: tuple[str, int] | None = None,
+    against: Literal["references", "shots", "nothing"] = "references",
 ) -> Column:
     """A metric as `bench.metrics.names` declares it; ``best_`` before the name means the chosen checkpoint."""
     declared = METRICS[name.removeprefix("best_")]
     title = f"{declared.label} of the best checkpoint" if name.startswith("best_") else declared.label
-    return Column(name, title, declared.better or "none", subject, low, high, counts=counts)
+    return Column(name, title, declared.better or "none", subject, low, high, counts=counts, against=against)
 
 
 COLUMNS = {
@@ -65,15 +73,15 @@ COLUMNS = {
         metric_column("best_fid", "quality", low=0),
         metric_column("recall", "diversity", low=0, high=1, counts=("n_real", 1)),
         metric_column("coverage", "diversity", low=0, high=1, counts=("n_real", 1)),
-        metric_column("vendi", "diversity", low=0),
-        metric_column("intra_diversity", "diversity", low=0),
-        metric_column("occupied_clusters", "diversity", low=0, counts=("", 1)),
-        metric_column("intra_lpips", "diversity", low=0),
-        metric_column("lpips_clusters", "diversity", low=0, counts=("", 1)),
-        metric_column("d1_d2", "memorisation", low=0, high=1),
-        metric_column("authenticity", "memorisation", low=0, high=1, counts=("n_fake", 1)),
-        metric_column("kid_shots", "memorisation"),
-        metric_column("fid_shots", "memorisation", low=0),
+        metric_column("vendi", "diversity", low=0, against="nothing"),
+        metric_column("intra_diversity", "diversity", low=0, against="shots"),
+        metric_column("occupied_clusters", "diversity", low=0, counts=("", 1), against="shots"),
+        metric_column("intra_lpips", "diversity", low=0, against="shots"),
+        metric_column("lpips_clusters", "diversity", low=0, counts=("", 1), against="shots"),
+        metric_column("d1_d2", "memorisation", low=0, high=1, against="shots"),
+        metric_column("authenticity", "memorisation", low=0, high=1, counts=("n_fake", 1), against="shots"),
+        metric_column("kid_shots", "memorisation", against="shots"),
+        metric_column("fid_shots", "memorisation", low=0, against="shots"),
         Column("best_kimg", "best checkpoint at", "none", "convergence", low=0, unit="kimg"),
         Column("train_seconds", "training time", "lower", "throughput", low=0, unit="s"),
         Column("tuning_seconds", "time spent on tuning", "lower", "throughput", low=0, unit="s"),
@@ -115,10 +123,9 @@ def step(metric: str, rows: pd.DataFrame) -> float:
 def rankable(metric: str) -> Column:
     """The same, for a metric that has a better end."""
     found = column(metric)
-    if found.better == "none":
-        raise UserError(
-            f"{found.title} ({found.name}) has no better end and cannot be ranked; rank by kid, fid or recall"
-        )
+    if not found.ranked:
+        why = "has no better end" if found.better == "none" else "is an alarm, no merit,"
+        raise UserError(f"{found.title} ({found.name}) {why} and cannot be ranked; rank by kid, fid or recall")
     return found
 
 

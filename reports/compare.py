@@ -1,5 +1,6 @@
 """What moved between two stores: cells paired by identity and seed, a gate that knows the noise, no mixed hardware."""
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,7 +13,7 @@ from .intervals import Interval, mean_interval
 from .ranking_tables import slug
 from .significance import ALPHA, holm_adjust
 from .strata import BLOCK, MACHINE, SETTINGS, STRATUM
-from .table import Table, Value, estimate_text, number
+from .table import Table, Value, estimate_text, number, text
 from .tables import paired_p
 
 IDENTITY = (*STRATUM, "extractor", *BLOCK, "label", "seed")
@@ -73,7 +74,7 @@ def metrics(before: pd.DataFrame, after: pd.DataFrame, by: str | None) -> list[s
 def machine_refusal(before: pd.DataFrame, after: pd.DataFrame) -> str:
     """Why speeds cannot be compared; empty if both stores ran on the same machine."""
     for name in MACHINE:
-        known = [sorted(map(str, rows[name].dropna().unique())) if name in rows else [] for rows in (before, after)]
+        known = [sorted(map(text, rows[name].dropna().unique())) if name in rows else [] for rows in (before, after)]
         if not known[0] or not known[1]:
             return f"the {name} is not recorded on both sides"
         if known[0] != known[1] or len(known[0]) > 1:
@@ -109,7 +110,7 @@ def cells_table(before: pd.DataFrame, after: pd.DataFrame, paired: pd.DataFrame,
     both = int((paired["_merge"] == "both").sum())
     notes = [f"{both} cells are in both stores, {len(before)} in the first, {len(after)} in the second."]
     for name in ("digest", "commit", "torch", *MACHINE):
-        known = [sorted(map(str, rows[name].dropna().unique())) if name in rows else [] for rows in (before, after)]
+        known = [sorted(map(text, rows[name].dropna().unique())) if name in rows else [] for rows in (before, after)]
         if known[0] != known[1]:
             notes.append(f"{name}: {', '.join(known[0]) or 'unknown'} -> {', '.join(known[1]) or 'unknown'}")
     if refusal:
@@ -162,8 +163,7 @@ def metric_table(paired: pd.DataFrame, metric: str) -> Table:
     """One line per strategy and block, in the order of names."""
     found = column(metric)
     moved = differences(paired, metric)
-    kinds = ("better", "worse", "identical", "rounding")
-    counts = {change: sum(each.change == change for each in moved) for change in kinds}
+    counts = dict.fromkeys(("better", "worse", "identical", "rounding"), 0) | Counter(each.change for each in moved)
     return Table(
         name=slug("compare", metric),
         title=f"{found.title} {found.arrow}: " + ", ".join(f"{count} {change}" for change, count in counts.items()),

@@ -47,10 +47,19 @@ def restricted_mean(times: np.ndarray, horizon: float) -> float:
     return float(np.minimum(times, horizon).mean())
 
 
-def expected_running_time(times: np.ndarray, horizon: float) -> float:
-    """ERT: x spent by all runs for each hit, if runs are restarted until one hits; infinite without a hit."""
+def cost_of_a_miss(run: Run, horizon: float) -> float:
+    """What a run spends if it hits nothing: its own budget, which a quick one goes through before the horizon. One that
+    died costs the whole horizon, or an early death would be cheap."""
+    return min(float(run.x[-1]), horizon) if run.ended and len(run.x) else horizon
+
+
+def expected_running_time(times: np.ndarray, misses: np.ndarray) -> float:
+    """ERT: x spent by all runs for each hit, if runs are restarted until one hits; infinite without a hit.
+
+    ``misses`` is what each run costs if it does not hit.
+    """
     hits = int(np.isfinite(times).sum())
-    return float(np.minimum(times, horizon).sum() / hits) if hits else np.inf
+    return float(np.minimum(times, misses).sum() / hits) if hits else np.inf
 
 
 def penalised_average(times: np.ndarray, horizon: float) -> float:
@@ -109,7 +118,7 @@ def horizon_of(rows: pd.DataFrame, runs: list[Run], against: str) -> float:
 def speed(
     rows: pd.DataFrame, curves: pd.DataFrame, metric: str, targets: dict[str, Ladder], against: str = "kimg"
 ) -> pd.DataFrame:
-    """Time to each rung: one row per block, label and rung with runs, hits, rmst, ert, par10, horizon, grid.
+    """Time to each rung: one row per block, label and rung with runs, hits, spent, rmst, ert, par10, horizon, grid.
 
     ``targets`` come from ``ladder.frozen_ladders``; blocks without any are absent. ``against`` is kimg or seconds.
     """
@@ -117,6 +126,7 @@ def speed(
     for block, group, runs, horizon in timed_blocks(rows, curves, metric, against):
         for label in dict.fromkeys(run.label for run in runs):
             mine = [run for run in runs if run.label == label]
+            misses = np.array([cost_of_a_miss(run, horizon) for run in mine])
             ladder = targets.get(ladder_key(block))
             for rung, target in zip(RUNGS, ladder.rungs, strict=True) if ladder else ():
                 times = np.array([time_to_target(run, target, horizon) for run in mine])
@@ -128,8 +138,9 @@ def speed(
                         "target_value": target * sign,
                         "runs": len(times),
                         "hits": int(np.isfinite(times).sum()),
+                        "spent": float(np.minimum(times, misses).sum()),
                         "rmst": restricted_mean(times, horizon),
-                        "ert": expected_running_time(times, horizon),
+                        "ert": expected_running_time(times, misses),
                         "par10": penalised_average(times, horizon),
                         "horizon": horizon,
                         "grid": _grid_width(runs),

@@ -159,7 +159,7 @@ def hits_table(rows: pd.DataFrame, found: pd.DataFrame, subject: Subject) -> Tab
         for label, group in found.groupby("label", sort=True):
             hits = group.groupby("rung")[["hits", "runs"]].sum()
             last = group[group["rung"] == max(SHOWN)]
-            spent = float((last["rmst"] / last["horizon"] * last["runs"]).sum())
+            spent = float((last["spent"] / last["horizon"]).sum())
             counted = int(last["hits"].sum())
             body.append(
                 (
@@ -176,8 +176,10 @@ def hits_table(rows: pd.DataFrame, found: pd.DataFrame, subject: Subject) -> Tab
         head=("strategy", *(f"{rung:.0%}" for rung in RUNGS), f"ERT {max(SHOWN):.0%}", f"PAR-10 {max(SHOWN):.0%}"),
         body=tuple(body),
         notes=(
-            f"Hits of all runs, failed ones included{_left_out(rows, found)}. ERT: budget spent by all runs per hit;"
+            f"Hits of all runs, failed ones included{_left_out(rows, found)}. ERT: what all runs spent per hit;"
             f" PAR-10: a miss counts as ten budgets; both in budgets of one run ({subject.budget}), lower is better.",
+            f"The last rung is the best single evaluation of {REFERENCE}. What is reached at the last evaluation alone"
+            f" is no hit, as no second one confirms it, so that even {REFERENCE} seldom hits that rung.",
             f"Times are known no better than the evaluation grid, {grid} {subject.unit} wide." + subject.clock,
             subject.completeness,
             stratum_words(subject.stratum) + ".",

@@ -128,8 +128,9 @@ def sample_sizes(rows: pd.DataFrame, metric: str) -> str:
     """``500 real and 1000 generated images``, or the range; empty for what is no image metric."""
     if not split(metric)[1] or not {"n_real", "n_fake"} <= set(rows.columns):
         return ""
+    real = {"references": [("n_real", "real")], "shots": [("shots", "training")], "nothing": []}
     texts = []
-    for name, kind in (("n_real", "real"), ("n_fake", "generated")):
+    for name, kind in (*real[column(metric).against], ("n_fake", "generated")):
         found = rows[name].dropna()
         if found.empty:
             return ""

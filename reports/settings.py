@@ -38,8 +38,11 @@ class Setting:
 
     @property
     def completeness(self) -> str:
-        ok, all_cells = int((self.rows["status"] == "ok").sum()), len(self.rows)
-        return f"{ok} of {all_cells} cells" if ok != all_cells else f"all {all_cells} cells"
+        """How many cells of ranked strategies have ended well, which are those that figures compare."""
+        status = self.rows.loc[~self.rows["reference"].astype(bool), "status"]
+        ok = int((status == "ok").sum())
+        found = f"{ok} of {len(status)} cells" if ok != len(status) else f"all {ok} cells"
+        return f"{found} of ranked strategies"
 
     def looks(self, references: bool = True) -> dict[str, Look]:
         """Look of each label, strategies in the order of their names and references last."""

@@ -7,7 +7,7 @@ from typing import Literal
 from .intervals import Interval
 
 Mark = Literal["", "best", "tied", "worse", "untestable"]
-MARKS = {"tied": "≈ statistically tied with it", "untestable": "? too few seeds to tell"}
+MARKS = {"tied": "≈ not told apart from it", "untestable": "? too few seeds to tell"}
 """The signs beside a cell in words; the best is bold and has none."""
 
 

@@ -89,7 +89,7 @@ def strategy_table(scores: Scores, alpha: float = ALPHA) -> Table:
     """Strategies x blocks: mean over seeds with its 95 % interval and n; best and tied-with-best marked per block."""
     column = scores.column
     marks = np.array([block_marks(scores, block, alpha) for block in range(len(scores.blocks))], object).T
-    ranked = column.better != "none"
+    ranked = column.ranked
     order = list(range(len(scores.strategies)))
     ranks = np.zeros(len(order))
     if ranked:
@@ -146,7 +146,7 @@ def block_marks(scores: Scores, block: int, alpha: float) -> list[Mark]:
     the strategies compared on the block).
     """
     marks: list[Mark] = [""] * len(scores.strategies)
-    if scores.column.better == "none":
+    if not scores.column.ranked:
         return marks
     losses = scores.losses[:, block, scores.expected[block]]
     complete = [index for index in range(len(marks)) if not np.isnan(losses[index]).any()]
@@ -194,6 +194,15 @@ def table_notes(scores: Scores, column: Column, marks: np.ndarray, alpha: float)
         yield "The literature's protocol: shots are among the images compared with, which flatters copies of them."
         if column.name.startswith("best_"):
             yield "The best checkpoint was chosen on the very images that it is scored with."
+    if column.name.startswith("best_"):
+        yield (
+            "Of the checkpoint whose KID to the validation split is lowest, which need not be the lowest here. The"
+            " state before any training is one too: a value that several share is the source's own, or a fresh one's."
+        )
+    if column.name == "peak_memory_mb":
+        yield "Of the cell's whole process: libraries and evaluation too, which all cells have alike."
+    if column.better != "none" and not column.ranked:
+        yield "An alarm, not a merit: nothing is marked or ranked."
     if scores.clock:
         yield scores.clock
     if scores.taught:
@@ -214,7 +223,7 @@ def table_notes(scores: Scores, column: Column, marks: np.ndarray, alpha: float)
             f"Bold: best on the target; {'; '.join(others)} (paired by seed, Holm, {alpha:g}{steps}). Strategies that"
             " lack a seed there are not marked, whatever their mean: the missing one might have been bad."
         )
-    if column.better != "none" and scores.missing.any():
+    if column.ranked and scores.missing.any():
         yield scores.unfinished or "A mean rank counts a missing cell as the worst score of its block."
 
 

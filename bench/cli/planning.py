@@ -35,7 +35,9 @@ def plan(matrix: MatrixName, store: StorePath = None, plugin: Plugins = [], stra
     for status, count in states.most_common():
         say(f"  {status}: {count}")
     for spec in planned.to_pretrain:
-        say(f"  source to pretrain first: {spec.name} ({spec.kimg:g} kimg); {planned.waiting} cells wait for sources")
+        say(f"  source to pretrain first: {spec.name} ({spec.kimg:g} kimg)")
+    if planned.waiting:
+        say(f"  {planned.waiting} cells wait for sources")
     left = [cell for cell in planned.cells if opened is None or opened.status(cell.key) == "missing"]
     _say_forecast(root, asked, trials + left)
     say_notes(planned)

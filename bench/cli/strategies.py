@@ -38,26 +38,36 @@ def new_strategy(
 
 
 def check_file(file: Path, only: list[str], device: "torch.device") -> int:
-    """Print the conformance checks of the strategies of a file, on all backbones or only some; returns the failures."""
-    import torch
-
+    """As ``check_strategies``, of those that a file defines."""
     from ..errors import UserError
     from ..plugins import load_plugins
+    from ..registries import strategies
+
+    entries = load_plugins([file])
+    names = [e.name for e in entries if strategies.entries().get(e.name) == e]
+    if not names:
+        raise UserError(f"{file}: registers no strategy; import register from graftbench.strategies")
+    return check_strategies(names, only, device, f" --plugin {file}")
+
+
+def check_strategies(names: list[str], only: list[str], device: "torch.device", option: str = "") -> int:
+    """Print the conformance checks of registered strategies, on all backbones or only some; returns the failures.
+
+    ``option`` is what a command needs to know of them.
+    """
+    import torch
+
     from ..registries import backbones, strategies
 
     torch.set_num_threads(1)  # the sizes are so small that more threads only wait for each other
     chosen = only or backbones.names()
     for each in chosen:
         backbones.entry(each)
-    entries = load_plugins([file])
-    names = [e.name for e in entries if strategies.entries().get(e.name) == e]
-    if not names:
-        raise UserError(f"{file}: registers no strategy; import register from graftbench.strategies")
     failures = sum(_check(name, strategies.get(name), chosen, device) for name in names)
     if failures:
         print(f"{failures} checks failed")
     else:
-        print(f"all checks hold; try it: graftbench run quick --plugin {file} --strategy {names[0]}")
+        print(f"all checks hold; try it: graftbench run quick{option} --strategy {names[0]}")
     return failures
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from . import app
-from .asked import console, here
+from .asked import Plugins, console, here
 
 
 @app.command()
@@ -30,6 +30,7 @@ def throughput(
         ),
     ] = Path("runs/throughput"),
     allow_busy: Annotated[bool, typer.Option(help="measure on a busy machine, and flag the result")] = False,
+    plugin: Plugins = [],
 ):
     """Measure training and sampling speed, memory and operations of each strategy, exclusively.
 
@@ -44,10 +45,12 @@ def throughput(
     from ..backbones import make_backbone
     from ..devices import choose_device
     from ..errors import UserError
+    from ..plugins import load_plugins
     from ..registries import strategies
     from ..throughput.session import read_results, run_suite
     from ..throughput.workload import Workload
 
+    load_plugins(plugin)
     for name in strategy:
         if not strategies.get(name).trains:
             raise UserError(f"--strategy {name} does not train, so it has no speed of training")
@@ -56,7 +59,10 @@ def throughput(
     if precision not in ("float32", "tf32", "bfloat16"):
         raise UserError(f"--precision is float32, tf32 or bfloat16, not {precision!r}")
     where = str(choose_device(device))
-    workload = Workload("finetune", width=width, batch=batch, device=where, precision=precision, compile=compile)
+    files = tuple(str(path.resolve()) for path in plugin)
+    workload = Workload(
+        "finetune", width=width, batch=batch, device=where, precision=precision, compile=compile, plugins=files
+    )
     path = run_suite(out, workload.to_json(), strategy, backbone, rounds, threads, allow_busy)
     results = read_results(path).sort_values("seconds_per_kimg")
     for (name, resolution), group in results.groupby(["backbone", "resolution"]):

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any, Self
 
 import torch
@@ -14,6 +15,7 @@ from ..augment import make_augmentation
 from ..backbones import make_backbone
 from ..devices import peak_memory_mb
 from ..numerics import autocast, numerical_settings
+from ..plugins import load_plugins
 from ..registries import strategies
 from ..seeds import seed_for
 from ..train import Training, synchronise
@@ -37,6 +39,8 @@ class Workload:
     device: str = "cpu"
     precision: str = "float32"
     compile: bool = False
+    plugins: tuple[str, ...] = ()
+    """Files that define the strategy or the backbone, where they are not this package's."""
 
     @property
     def name(self) -> str:
@@ -47,7 +51,10 @@ class Workload:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        return cls(**json.loads(text))
+        """The workload, with its plug-ins imported."""
+        found = json.loads(text)
+        load_plugins(map(Path, found.get("plugins", ())))
+        return cls(**found)
 
     def training(self, steps: int) -> Training:
         """The prepared strategy, to be trained for ``steps`` steps."""

@@ -88,6 +88,8 @@ def critical_difference(scores: Scores, looks: dict[str, Look], suffix: str = ""
         bars = f"Wilcoxon's test {pair} the two (p = {test.friedman_p:.2g})."
     else:
         bars = f"No bars: {test.note or 'these blocks cannot separate any pair'}."
+    if len({(source, target) for source, target, _ in scores.blocks}) < len(scores.blocks):
+        bars += " Blocks of one target are not independent, as the test takes them to be."
     return Plot(
         name,
         title,

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 
 from ..clock import clock_note
-from ..convergence import runtime_distribution
-from ..ladder import REFERENCE, RUNGS, Ladder, ladders
+from ..convergence import runtime_distribution, timed_blocks
+from ..ladder import REFERENCE, RUNGS, Ladder, ladder_key, ladders
 from ..settings import Setting, present
 from .axes import metric_title
 from .figure import Absent, Plot, arrange, legend, panels
@@ -44,6 +44,9 @@ def runtime_ecdf(family: Setting, metric: str = "kid", targets: dict[str, Ladder
     legend(figure, {label: look for label, look in looks.items() if label in set(data["label"])})
     arrange(figure)
     ran = family.rows[~family.rows["reference"].astype(bool)]
+    blocks = timed_blocks(family.rows, curves, column, "kimg")
+    counted = sum(len(runs) for block, _, runs, _ in blocks if ladder_key(block) in rungs)
+    left_out = len(ran) - counted
     ended = ((ran["status"] == "ok") & (ran["label"] == REFERENCE)).groupby([ran["target"], ran["shots"]]).any().all()
     areas = data[data["against"] == "kimg"].groupby("label")["area"].first().sort_values(ascending=False)
     return Plot(
@@ -54,6 +57,7 @@ def runtime_ecdf(family: Setting, metric: str = "kid", targets: dict[str, Ladder
         f"fine-tuning to its best. What starts above 0 had reached some before any training, as grey pictures may. "
         f"Runs that never arrive stay in the count. In seconds the budget is the training time of {REFERENCE}"
         f"{'' if ended else ', and targets where no such run ended are left out'}. "
+        f"{f'{left_out} of {len(ran)} runs are on targets without a ladder, or to come. ' if left_out else ''}"
         f"{clock_note(family.rows)} {family.title}; {family.completeness}.",
         "Step chart. Mean share over the run (higher is better): "
         + ", ".join(f"{label} {area:.2f}" for label, area in list(areas.items())[:8])

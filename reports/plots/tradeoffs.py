@@ -80,11 +80,13 @@ def scatter(setting: Setting, stem: str, horizontal: str, vertical: str, remark:
             each.set_ylabel(short_title(y))
     legend(figure, looks, lines=False)
     arrange(figure)
+    hidden = int(((data["x"] == 0) & (data["y"] == 0)).sum())
     best = data.assign(both=data["x"].rank() + data["y"].rank()).sort_values("both").iloc[-1]
     return Plot(
         name,
         title,
         f"{metric_title(y)} against {metric_title(x)}, final iteration: means over seeds with 95 % intervals. {remark} "
+        f"{f'{hidden} of {len(data)} points lie upon each other at 0, 0. ' if hidden > 1 else ''}"
         f"{f'Left out: {left_out}, taught by the network that measures. ' if left_out else ''}"
         f"{setting.title}; {setting.completeness}.",
         f"Scatter plot of {len(looks)} strategies. Farthest to the upper right: {best['label']} on {best['target']}.",

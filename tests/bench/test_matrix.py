@@ -54,6 +54,12 @@ def test_short_forms_mean_the_long_ones():
         ({"budget": {}}, "the key 'budget.kimg' is missing"),
         ({"augment": []}, "augment: List should have at least 1 item"),
         ({"name": "../elsewhere"}, "name: must be a folder's name"),
+        ({"name": "two\nlines"}, "name: must be a folder's name, without slashes and line ends"),
+        ({"name": "no text: \ud800"}, "name: must be a folder's name"),
+        ({"strategies": [{"l2-sp": 0}]}, "strategies.0.params: Input should be a mapping"),
+        ({"strategies": [{"l2-sp": False}]}, "strategies.0.params: must not be true or false"),
+        ({"strategies": [{"l2-sp": {1: 2}}]}, r"strategies.0.params.1.\[key\]: a key must be a word"),
+        ({"source": {"domain": "toyfaces", "model": ""}}, "source.model: String should have at least 1 character"),
         ({"strategies": [3]}, "strategies.0: Input should be a mapping"),
         ({"budget": {"kimg": 1, "batch": 10**12}}, "budget.batch: Input should be less than or equal to 65536"),
         ({"budget": {"kimg": 1e12}}, "budget.kimg: Input should be less than or equal to 1000000"),
@@ -189,6 +195,17 @@ def test_files_are_read_by_path_and_shipped_ones_by_name(tmp_path):
         path.write_text(content)
         with pytest.raises(UserError, match=message):
             load_matrix(str(path))
+
+
+def test_the_name_of_a_hyper_parameter_is_a_word_also_where_older_yaml_has_a_truth_value(tmp_path):
+    file = tmp_path / "words.yaml"
+    said = "source: toyfaces\ntargets: toycats\nshots: 10\nseeds: 1\nbudget: {kimg: 1}\ncompile: true\n"
+    file.write_text(said + "strategies: [{l2-sp: {on: g}}, {scale-shift: {on: [g, both]}}]\n")
+    matrix = load_matrix(str(file))
+    assert matrix.compile is True
+    assert matrix.variants() == [("l2-sp", {"on": "g"}), ("scale-shift", {"on": "g"}), ("scale-shift", {"on": "both"})]
+    (tmp_path / "kept.yaml").write_text(dump_matrix(matrix))
+    assert load_matrix(str(tmp_path / "kept.yaml")).variants() == matrix.variants()
 
 
 def test_a_number_in_scientific_notation_is_a_number_though_yaml_reads_a_word():

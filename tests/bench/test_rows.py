@@ -142,6 +142,7 @@ def test_an_empty_store_has_no_rows(tmp_path):
         ("final.json", '{"kid@efficientnet-lite0-64": "low"}', "is damaged .kid@efficientnet-lite0-64 is no number"),
         ("status.json", '{"status": "great", "reason": ""}', "is damaged"),
         ("final.json", '{"train_seconds": "a"}', "is damaged .train_seconds is no number"),
+        ("final.json", '{"parameters": [1, 2]}', "is damaged .parameters is no number"),
         ("asked.json", "[]", "is damaged .*; delete it"),
         ("asked.json", '{"at_ns": Infinity}', "is damaged .*; delete it"),
         ("asked.json", '{"at_ns": 1000000000000000000000000000000}', "is damaged .*; delete it"),

@@ -12,6 +12,7 @@ from graftbench.bench.cli import app
 from graftbench.bench.cli.reporting import read_reported
 from graftbench.bench.errors import UserError
 from graftbench.bench.files import write_json
+from graftbench.bench.registries import strategies
 from graftbench.bench.rows import read_rows
 from graftbench.bench.store import Store
 from graftbench.bench.throughput import session
@@ -50,6 +51,17 @@ def test_a_compiled_workload_compiles_its_networks_and_counts_the_same_operation
     compiled = replace(TINY, compile=True)
     assert compiled.training(1).setup.compile == "inductor" and TINY.training(1).setup.compile is None
     assert counted(compiled) == counted(TINY)
+
+
+def test_a_plugins_strategy_is_measured(tmp_path, monkeypatch):
+    monkeypatch.setattr(strategies, "_entries", dict(strategies.entries()))
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "from graftbench.strategies import register\nfrom graftbench.strategies.scratch import Scratch\n"
+        '@register("measured-of-mine")\nclass It(Scratch):\n    """It."""\n'
+    )
+    workload = replace(TINY, strategy="measured-of-mine", plugins=(str(file),))
+    assert counted(Workload.from_json(workload.to_json())) == counted(replace(TINY, strategy="scratch"))
 
 
 @pytest.mark.parametrize(("precision", "rounded"), [("float32", False), ("tf32", True), ("bfloat16", True)])

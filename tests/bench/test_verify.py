@@ -173,6 +173,17 @@ def test_a_cell_is_run_again_from_the_very_weights_that_it_started_from(tmp_path
     assert "'mine' is not here, or has other weights now" in why_not(folder)
 
 
+def test_a_folder_in_the_place_of_a_file_is_found_and_the_other_cells_are_checked(store):
+    for seed, name in ((0, "spec.json"), (1, "status.json")):
+        path = store.folder(a_cell(seed).key) / name
+        path.unlink()
+        path.mkdir()
+    checks = verify_cells(store)
+    found = [problem for check in checks for problem in check.problems]
+    assert len(found) == 2
+    assert any("spec.json" in each for each in found) and any("status.json: is damaged" in each for each in found)
+
+
 def test_a_damaged_status_and_a_lost_spec_are_found(store):
     (store.folder(a_cell(2).key) / "status.json").write_text("{}")
     (store.folder(a_cell(1).key) / "spec.json").unlink()

@@ -109,10 +109,25 @@ def test_with_no_hit_rmst_is_the_horizon_and_ert_is_infinite():
     assert (found["rmst"], found["ert"], found["par10"]) == (4.0, np.inf, 40.0)
 
 
+def test_a_miss_costs_a_quick_run_its_own_budget_and_one_that_died_all_of_the_time():
+    rows, curves = results(REFERENCE | {("quick", seed): [1.0, 0.4, 0.4, 0.4, 0.4] for seed in (0, 1)})
+    rows.loc[rows["key"] == "quick-1", "status"] = "diverged"
+    curves.loc[curves["key"].str.startswith("quick"), "seconds"] /= 2
+    misses = curves["key"] == "quick-0"
+    curves.loc[misses, KID] = 1.0
+    ladder = ladders(rows, curves, KID)
+    found = speed(rows, curves, KID, ladder, "seconds").set_index(["label", "rung"]).loc[("quick", 0.5)]
+    assert (found["horizon"], found["hits"]) == (8.0, 1)
+    assert found["spent"] == found["ert"] == 1.0 + 4.0, "the hit at 1 s, the miss after its own 4 s"
+    curves.loc[misses, KID], curves.loc[curves["key"] == "quick-1", KID] = 0.4, 1.0
+    found = speed(rows, curves, KID, ladder, "seconds").set_index(["label", "rung"]).loc[("quick", 0.5)]
+    assert found["ert"] == 0.0 + 8.0
+
+
 def test_scalars_by_hand():
     times = np.array([1.0, 3.0, np.inf])
     assert convergence.restricted_mean(times, 4.0) == pytest.approx((1 + 3 + 4) / 3)
-    assert convergence.expected_running_time(times, 4.0) == pytest.approx((1 + 3 + 4) / 2)
+    assert convergence.expected_running_time(times, np.array([2.0, 2.5, 4.0])) == pytest.approx((1 + 2.5 + 4) / 2)
     assert convergence.penalised_average(times, 4.0) == pytest.approx((1 + 3 + 40) / 3)
 
 

@@ -107,6 +107,18 @@ def test_reference_lines_are_shown_but_not_ranked(rows):
     assert [row[0] for row in standings_table(ranking).references] == ["source-only"]
 
 
+def test_blocks_of_one_target_are_also_tested_as_one():
+    rows = synthetic(4, 3, 2)[0]
+    twice = pd.concat([rows, rows.assign(shots=100, key=rows["key"] + "x")])
+    once, doubled = rank(rows)[0], rank(twice)[0]
+    assert doubled.worst.friedman_p < once.worst.friedman_p, "the same results twice pass for more"
+    (note,) = [each for each in doubled.notes if "Only 3 targets behind 6 blocks" in each]
+    assert f"its shots averaged: Friedman p = {once.worst.friedman_p:.3g}." in note
+    assert not any("behind" in each for each in once.notes)
+    (alone,) = [each for each in rank(twice[twice["target"] == "babies"])[0].notes if "Only 1 target behind" in each]
+    assert alone.endswith("its shots averaged: no test.")
+
+
 def test_other_extractors_protocols_and_resolutions_are_ranked_apart(rows):
     other = synthetic(4, 5, 3, extractor="tiny")[0]
     assert [each.metric for each in rank(pd.concat([rows, other]))] == [KID, "kid@tiny"]

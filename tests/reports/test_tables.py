@@ -9,11 +9,13 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 import pytest
+from graftbench.bench.errors import UserError
 from graftbench.reports.columns import step
 from graftbench.reports.formats import safe, to_csv, to_html, to_markdown
 from graftbench.reports.intervals import Interval, mean_interval
 from graftbench.reports.ladder import ladders
 from graftbench.reports.latex import document, line, to_latex
+from graftbench.reports.ranking import rank
 from graftbench.reports.significance import holm_adjust
 from graftbench.reports.table import estimate_text, range_text
 from graftbench.reports.tables import WRITERS, all_tables, paired_p, subject_tables, write_tables
@@ -162,6 +164,25 @@ def test_alarms_have_no_best():
     assert "mean rank" not in alarm.head
     assert "no better or worse" in alarm.notes[0]
     assert {entry(alarm, row[0], "s").mark for row in alarm.body} == {""}
+
+
+def test_signs_of_copying_have_a_direction_and_no_order():
+    rows = golden().assign(n_real=1000, n_fake=500, shots=10)
+    rows[f"authenticity@{EXTRACTOR}"] = rows[KID] / 20
+    (table,) = (each for each in subject_tables(rows, "memorisation") if "authenticity" in each.name)
+    assert "mean rank" not in table.head and {entry(table, row[0], "s").mark for row in table.body} == {""}
+    notes = " ".join(table.notes)
+    assert "higher is better" in notes and "An alarm, not a merit" in notes
+    assert "Measured on 10 training and 500 generated images" in notes
+    with pytest.raises(UserError, match="is an alarm, no merit, and cannot be ranked"):
+        rank(rows, "authenticity")
+
+
+def test_the_best_checkpoint_is_said_to_be_the_one_of_the_lowest_validation_kid():
+    rows = golden()
+    rows[f"best_fid@{EXTRACTOR}"] = rows[KID]
+    (table,) = (each for each in subject_tables(rows, "quality") if "best-fid" in each.name)
+    assert any(note.startswith("Of the checkpoint whose KID to the validation split is lowest") for note in table.notes)
 
 
 def test_speeds_of_different_machines_stand_in_different_tables():
