@@ -44,12 +44,12 @@ def digest_of(entries: Iterable[Entry]) -> str:
     """Hash of the engine's files, those of ``entries`` and all that they import from this package.
 
     Of a plug-in, and of another distribution's component, the file that defines it counts, what that imports from this
-    package, and the user's own modules that it finds on the path; installed packages do not.
+    package and from its own, and the user's own modules that it finds on the path; other installed packages do not.
     """
     files = set(_closure(ENGINE))
     for entry in entries:
         is_ours = entry.module.startswith(f"{ROOT}.")
-        files |= _closure(entry.module) if is_ours else _closure_of_file(entry.file)
+        files |= _closure(entry.module) if is_ours else _closure_of_file(entry.file, entry.module)
         if not entry.file.endswith(".py"):  # a domain that is described by data
             files.add(str(Path(entry.file).resolve()))
     hashes = sorted(_hash(file) for file in files)
@@ -68,15 +68,20 @@ def _closure(module: str) -> frozenset[str]:
 
 
 @functools.cache
-def _closure_of_file(file: str) -> frozenset[str]:
-    """The same for a file that is no module of the package: a plug-in, or another distribution's component."""
-    return _follow(list(_imports(Path(file), "")), {str(Path(file).resolve())})
+def _closure_of_file(file: str, module: str = "") -> frozenset[str]:
+    """The same for a file that is no module of the package: a plug-in, or another distribution's ``module``."""
+    home = package = ""
+    if not module.startswith("plugin:"):
+        home = module.partition(".")[0]
+        package = module if Path(file).name == "__init__.py" else module.rpartition(".")[0]
+    return _follow([package, *_imports(Path(file), package)], {str(Path(file).resolve())}, home)
 
 
-def _follow(pending: list[str], files: set[str]) -> frozenset[str]:
+def _follow(pending: list[str], files: set[str], home: str = "") -> frozenset[str]:
+    """Files of the modules ``pending`` and of what they import; those of the installed package ``home`` count."""
     while pending:
         name = pending.pop()
-        path = _file_of(name)
+        path = _file_of(name, home)
         if path is None or str(path) in files:
             continue
         files.add(str(path))
@@ -88,11 +93,12 @@ def _follow(pending: list[str], files: set[str]) -> frozenset[str]:
 
 
 @functools.cache
-def _file_of(module: str) -> Path | None:
-    """The file of ``module``; None for a name that is an attribute of a module, or belongs to an installed package."""
+def _file_of(module: str, home: str) -> Path | None:
+    """The file of ``module``; None for a name that is an attribute of a module, or belongs to an installed package that
+    is not ``home``."""
     root, *inner = module.split(".")
     if root != ROOT:
-        places = _own_module(root)
+        places = _own_module(root, home)
     elif inner:
         places = _folders_of(f"{ROOT}.{inner.pop(0)}")
     else:
@@ -113,9 +119,11 @@ def _folders_of(package: str) -> tuple[Path, ...]:
 
 
 @functools.cache
-def _own_module(name: str) -> tuple[Path, ...]:
-    """The file or folders of a module that was put on the path and belongs to no installed distribution."""
-    if not name or name in sys.stdlib_module_names or name.startswith("__") or _is_installed(name):
+def _own_module(name: str, home: str) -> tuple[Path, ...]:
+    """The file or folders of a module that was put on the path and belongs to no installed package but ``home``."""
+    if not name or name in sys.stdlib_module_names or name.startswith("__"):
+        return ()
+    if name != home and _is_installed(name):
         return ()
     if folders := _folders_of(name):
         return folders

@@ -13,6 +13,10 @@ class UserError(Exception):
     """
 
 
+class UnknownName(UserError):
+    """No component has that name here; a plug-in that is not loaded may have one."""
+
+
 class Diverged(Exception):
     """The training went to NaN or infinity: a result of the method, not a fault of the program."""
 

@@ -8,6 +8,7 @@ import dataclasses
 import functools
 import json
 import logging
+import operator
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -261,9 +262,20 @@ def _final(cell: Cell, training: Training, curve: list[dict[str, Any]]) -> dict[
         "best_kimg": best["kimg"],
         "train_seconds": training.seconds,
         "seconds_per_kimg": training.seconds / training.kimg if training.kimg else None,
-        "parameters": training.strategy.parameter_count(),
-        "trainable_parameters": training.strategy.trainable_count(),
+        "parameters": _count("parameter_count", training.strategy.parameter_count()),
+        "trainable_parameters": _count("trainable_count", training.strategy.trainable_count()),
     }
+
+
+def _count(hook: str, given: Any) -> int:
+    """What a strategy's ``hook`` counts. Raises ``UserError`` for what is no count: one odd row spoils whole tables."""
+    try:
+        number = operator.index(given)
+    except TypeError:
+        number = -1
+    if number < 0:
+        raise UserError(f"{hook} must give a whole number, 0 or more, not {given!r}")
+    return number
 
 
 def _brief(measured: dict[str, Any]) -> str:

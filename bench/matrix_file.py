@@ -71,7 +71,7 @@ def parse_matrix(content: dict[str, Any], where: str) -> Matrix:
         message = message.replace("a valid dictionary", "a mapping").replace("a valid list", "a list")
         raise UserError(f"{where}: {place}: {message} (got {first['input']!r:.80})") from error
     except UserError as error:
-        raise UserError(f"{where}: {error}") from error
+        raise type(error)(f"{where}: {error}") from error
 
 
 def dump_matrix(matrix: Matrix) -> str:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from .errors import UserError, nearest
+from .errors import UnknownName, UserError, nearest
 
 T = TypeVar("T")
 
@@ -117,10 +117,10 @@ class Registry(Generic[T]):
             return self._objects[name]
 
     def entry(self, name: str) -> Entry:
-        """What is known of ``name`` without importing it. Raises ``UserError`` with the nearest names."""
+        """What is known of ``name`` without importing it. Raises ``UnknownName`` with the nearest names."""
         entries = self.entries()
         if name not in entries:
-            raise UserError(f"unknown {self.kind} {name!r}; {nearest(name, entries)}")
+            raise UnknownName(f"unknown {self.kind} {name!r}; {nearest(name, entries)}")
         return entries[name]
 
     def add_file(self, path: Path) -> list[Entry]:

@@ -82,7 +82,7 @@ def _store_checks(folder: Path, rerun: int, plugins: tuple[Path, ...]) -> "list[
     if any(check.problems for check in checks[:2]):
         checks[1].notes.append("tables are not looked at before these are mended")
         return checks
-    checks += [*verify_tables(store), _tables_check(store), _kept_once_check(store)]
+    checks += [*verify_tables(store), _tables_check(store), verify_kept_once(store)]
     if rerun:
         checks.append(verify_by_rerunning(store, rerun, plugins))
     return checks
@@ -113,9 +113,9 @@ def verify_headlines(rows: "pd.DataFrame", curves: "pd.DataFrame") -> "Check":
     return Check("final and best numbers against the curves", finished, headline_problems(rows, curves))
 
 
-def _kept_once_check(store: "Store") -> "Check":
+def verify_kept_once(store: "Store") -> "Check":
     """What a store has one of."""
-    from ..errors import UserError
+    from ..errors import UnknownName, UserError
     from ..matrix_file import load_matrix
     from ..outcome import read_json
     from ..verification import Check
@@ -126,6 +126,8 @@ def _kept_once_check(store: "Store") -> "Check":
             check.checked += 1
             try:
                 read(store.root / name)
+            except UnknownName as error:
+                check.notes.append(f"{error}; if a plug-in has it, give --plugin FILE")
             except UserError as error:
                 check.problems.append(str(error))
     return check

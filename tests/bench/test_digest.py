@@ -88,6 +88,22 @@ def test_the_users_own_modules_that_a_plugin_imports_count_and_installed_package
     assert files == {"mine.py", "my_rates.py", "my_parts/__init__.py", "my_parts/blocks.py", "my_parts/deeper.py"}
 
 
+def test_the_other_modules_of_an_installed_components_own_package_count(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("my_dist", "my_other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").touch()
+        (tmp_path / name / "helper.py").write_text("from . import deep\n")
+        (tmp_path / name / "deep.py").touch()
+    path = tmp_path / "my_dist" / "methods.py"
+    path.write_text("import my_other.helper\nfrom .helper import FACTOR\n")
+    monkeypatch.setattr(digest, "_is_installed", lambda name: name in ("my_dist", "my_other"))
+    files = {
+        Path(file).relative_to(tmp_path).as_posix() for file in digest._closure_of_file(str(path), "my_dist.methods")
+    }
+    assert files == {f"my_dist/{name}.py" for name in ("__init__", "methods", "helper", "deep")}
+
+
 def test_a_module_that_does_not_read_as_python_counts_by_its_bytes(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "my_broken.py").write_text("def (:\n")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 
 import pytest
 import torch
@@ -93,6 +94,13 @@ def test_images_that_are_no_numbers_are_not_measured(tmp_path, monkeypatch, valu
     with pytest.raises(Diverged, match="a generated image holds NaN or infinity"):
         run(tmp_path / "cell")
     assert len((tmp_path / "cell/curve.jsonl").read_text().splitlines()) == 1
+
+
+@pytest.mark.parametrize(("hook", "given"), [("parameter_count", [1, 2]), ("trainable_count", "many")])
+def test_what_is_no_count_fails_the_cell_that_brings_it(tmp_path, monkeypatch, hook, given):
+    monkeypatch.setattr(Scratch, hook, lambda strategy: given)
+    with pytest.raises(UserError, match=f"{hook} must give a whole number, 0 or more, not {re.escape(repr(given))}"):
+        run(tmp_path / "cell")
 
 
 def test_a_strategy_that_leaves_its_generator_in_training_mode_stores_the_weights_that_were_measured(

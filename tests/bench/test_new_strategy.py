@@ -45,6 +45,31 @@ class Late(Scratch):
 '''
 
 
+def test_an_installed_strategy_is_checked_by_its_name(graftbench):
+    ended = graftbench("check", "finetune", "--backbone", "dcgan")
+    assert ended.returncode == 0 and ended.stdout.startswith("finetune\n"), ended.stdout + ended.stderr
+    assert ended.stdout.endswith("all checks hold; try it: graftbench run quick --strategy finetune\n")
+
+
+BACKBONE = '''
+
+from graftbench.bench.backbones import register as register_backbone
+from graftbench.bench.backbones.dcgan import DCGAN
+
+
+@register_backbone("of-mine")
+class OfMine(DCGAN):
+    """The DCGAN by another name."""
+'''
+
+
+def test_a_strategy_is_checked_on_the_backbone_that_its_own_file_brings(graftbench, tmp_path):
+    path = write_new_strategy("with-backbone", tmp_path)
+    path.write_text(path.read_text() + BACKBONE)
+    ended = graftbench("check", path, "--backbone", "of-mine")
+    assert ended.returncode == 0 and "of-mine: trains without NaN" in ended.stdout, ended.stdout + ended.stderr
+
+
 def test_an_error_that_only_the_cost_meets_is_a_failure_with_its_line(graftbench, tmp_path):
     path = tmp_path / "late.py"
     path.write_text(LATE)

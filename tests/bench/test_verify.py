@@ -7,7 +7,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 from finished import KID, a_cell, fail, finish
-from graftbench.bench.cli.verifying import verify_tables
+from graftbench.bench.cli.verifying import verify_kept_once, verify_tables
 from graftbench.bench.devices import choose_device, describe
 from graftbench.bench.files import sha256_of
 from graftbench.bench.rerun import why_not
@@ -111,6 +111,16 @@ def test_a_damaged_spec_ends_in_a_line_and_not_in_a_traceback(store, graftbench)
     (store.folder(a_cell(0).key) / "spec.json").write_text("{")
     done = graftbench("verify", store.root, "--no-rerun")
     assert done.returncode == 1 and "MISMATCH    keys against specs" in done.stdout and "Traceback" not in done.stderr
+
+
+def test_what_a_plugin_may_have_is_no_mismatch_and_other_mistakes_in_a_matrix_are(store):
+    said = "source: toyfaces\ntargets: toycats\nshots: 10\nseeds: 1\nstrategies: scratch\nbudget: {kimg: 1}\n"
+    (store.root / "matrix.yaml").write_text(f"{said}backbone: of-a-plugin\n")
+    check = verify_kept_once(store)
+    assert check.problems == [] and "of-a-plugin" in check.notes[0]
+    assert check.notes[0].endswith("if a plug-in has it, give --plugin FILE")
+    (store.root / "matrix.yaml").write_text(f"{said}backbne: dcgan\n")
+    assert "unknown key 'backbne'" in verify_kept_once(store).problems[0]
 
 
 @pytest.mark.slow

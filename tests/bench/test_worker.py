@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -140,6 +141,17 @@ def test_a_reason_that_is_no_text_is_kept_in_characters_that_any_file_holds(opti
     plan(options.folder, a_cell(0).with_digest())
     assert worker._run(options, NeverAsked()) == 1
     assert read_status(options.folder)["reason"] == r"ValueError: cannot use caf\udce9.png"
+
+
+def test_a_log_takes_any_reason(tmp_path):
+    """In a process whose output is strict, as with an English locale."""
+    code = (
+        "import sys\nfrom graftbench.bench import worker\nworker._run = lambda *_: print('caf\\ud800')\n"
+        f"sys.argv[1:] = [{str(tmp_path)!r}, '--references', '.']\nsys.exit(worker.main())"
+    )
+    environment = os.environ | {"PYTHONIOENCODING": "utf-8:strict"}
+    ended = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (0, "caf\\ud800\n"), ended.stderr
 
 
 def test_what_a_killed_worker_left_half_written_is_deleted(tmp_path):
