@@ -46,15 +46,19 @@ def iqm(values: np.ndarray) -> np.ndarray:
     return np.sort(values, axis=-1)[..., cut : count - cut].mean(axis=-1)
 
 
-def mean_interval(values: Sequence[float] | np.ndarray) -> Interval:
-    """Of the mean over seeds on one target."""
+def mean_interval(values: Sequence[float] | np.ndarray, step: float = 0.0) -> Interval:
+    """Of the mean over seeds on one target.
+
+    A score that is counted in steps says no more than that: its rounding, step^2 / 12 (Sheppard), is added to the
+    variance, or equal counts would have an interval of no width.
+    """
     values = np.asarray(values, float)
     if not len(values) or not np.isfinite(values).all():
         raise ValueError("an interval needs finite scores")
     mean = float(values.mean())
     if len(values) < 2:
         return Interval(mean, None, None, 1)
-    half = mean_multiplier(len(values)) * float(values.std(ddof=1))
+    half = mean_multiplier(len(values)) * float(np.sqrt(values.var(ddof=1) + step**2 / 12))
     return Interval(mean, mean - half, mean + half, len(values))
 
 

@@ -1,8 +1,9 @@
 """Tables as LaTeX with booktabs, to be ``\\input``; names are escaped."""
 
 import re
+from collections.abc import Callable
 
-from .table import Table, Value, marked, text
+from .table import Measured, Table, Value, marked, text
 
 SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -45,13 +46,20 @@ PREAMBLE = "\n".join(
         r"\usepackage{graphicx}",
     )
 )
+MINUS = re.compile(r"(?:^|(?<=[ (\[]))-(?=\d)")
+"""The hyphen before a number, which LaTeX would set as one."""
 WIDEST = 72
 """A table with more characters in a line is shrunk to the width of the text."""
 
 
 def to_latex(table: Table) -> str:
-    """A ``table`` environment with caption, label and notes. Needs booktabs, graphicx and T1 fonts (``PREAMBLE``)."""
-    columns = zip(table.head, *([text(value) for value in row] for row in table.rows), strict=True)
+    """A ``table`` environment with caption, label and notes. Needs booktabs, graphicx and T1 fonts (``PREAMBLE``).
+
+    An n that all cells have stands in the notes alone: it would widen each column by a third.
+    """
+    words = without_n if table.common_n else text
+    notes = [*table.notes, f"n = {table.common_n} in each cell."] if table.common_n else table.notes
+    columns = zip(table.head, *([words(value) for value in row] for row in table.rows), strict=True)
     wide = sum(3 + max(map(len, column)) for column in columns) > WIDEST
     lines = [
         r"% \usepackage{booktabs,graphicx}",
@@ -64,29 +72,33 @@ def to_latex(table: Table) -> str:
         r"\toprule",
         line(tuple(table.head)),
         r"\midrule",
-        *map(line, table.body),
+        *(line(row, words) for row in table.body),
     ]
     if table.references:
-        lines += [r"\midrule", *map(line, table.references)]
+        lines += [r"\midrule", *(line(row, words) for row in table.references)]
     lines += [r"\bottomrule", r"\end{tabular}" + ("}" if wide else "")]
-    if table.notes:
+    if notes:
         lines += [
             r"\par\smallskip",
             r"\parbox{\linewidth}{\footnotesize",
-            *(escape(n) + r"\par" for n in table.notes),
+            *(escape(n) + r"\par" for n in notes),
             "}",
         ]
     return "\n".join([*lines, r"\end{table}"]) + "\n"
 
 
-def line(row: tuple[Value, ...]) -> str:
+def without_n(value: Value) -> str:
+    return value.short if isinstance(value, Measured) else text(value)
+
+
+def line(row: tuple[Value, ...], words: Callable[[Value], str] = text) -> str:
     # A row that starts with a bracket or a star would be read as an argument of the \\ before it.
-    shown = " & ".join(map(cell, row))
+    shown = " & ".join(cell(value, words) for value in row)
     return ("{}" + shown if shown.startswith(("[", "*")) else shown) + r" \\"
 
 
-def cell(value: Value) -> str:
-    shown = escape(text(value))
+def cell(value: Value, words: Callable[[Value], str] = text) -> str:
+    shown = escape(MINUS.sub("−", words(value)))
     mark = marked(value)
     if mark == "best":
         return rf"\textbf{{{shown}}}"

@@ -34,9 +34,16 @@ class Measured:
     def text(self) -> str:
         """``0.0321 ± 0.0012 (n=3)``; ``n=2/3`` where a seed is missing."""
         if self.interval is None:
-            return f"– ({self.reason or 'missing'})"
+            return self.short
         count = f"n={self.n}" if self.n == self.expected else f"n={self.n}/{self.expected}"
-        return f"{'over ' if self.exceeded else ''}{estimate_text(self.interval)} ({count})"
+        return f"{self.short} ({count})"
+
+    @property
+    def short(self) -> str:
+        """Without n."""
+        if self.interval is None:
+            return f"– ({self.reason or 'missing'})"
+        return f"{'over ' if self.exceeded else ''}{estimate_text(self.interval)}"
 
 
 Value = str | int | float | Measured | None
@@ -60,6 +67,12 @@ class Table:
     @property
     def rows(self) -> tuple[tuple[Value, ...], ...]:
         return self.body + self.references
+
+    @property
+    def common_n(self) -> int | None:
+        """How many seeds stand behind each measured cell, if it is the same number and all that were asked for."""
+        found = {(value.n, value.expected) for row in self.rows for value in row if isinstance(value, Measured)}
+        return next(iter(found))[0] if len(found) == 1 and len(set(*found)) == 1 else None
 
 
 def estimate_text(interval: Interval) -> str:

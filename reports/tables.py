@@ -102,7 +102,10 @@ def strategy_table(scores: Scores, alpha: float = ALPHA) -> Table:
     references = [
         (
             name,
-            *(reference_cell(values[block][scores.expected[block]]) for block in range(len(scores.blocks))),
+            *(
+                reference_cell(values[block][scores.expected[block]], scores.step)
+                for block in range(len(scores.blocks))
+            ),
             *([None] if ranked else []),
         )
         for name, values in scores.references.items()
@@ -126,15 +129,15 @@ def cell(scores: Scores, strategy: int, block: int, mark: Mark) -> Measured:
     values = scores.values[strategy, block, scores.expected[block]]
     there = values[~np.isnan(values)]
     if len(there):
-        return Measured(mean_interval(there), len(values), mark)
+        return Measured(mean_interval(there, scores.step), len(values), mark)
     name, which = scores.strategies[strategy], scores.blocks[block]
     reasons = sorted({why for (label, at, _), why in scores.reasons.items() if (label, at) == (name, which)})
     return Measured(None, len(values), "", ", ".join(reasons))
 
 
-def reference_cell(values: np.ndarray) -> Measured:
+def reference_cell(values: np.ndarray, step: float) -> Measured:
     there = values[~np.isnan(values)]
-    return Measured(mean_interval(there) if len(there) else None, len(values))
+    return Measured(mean_interval(there, step) if len(there) else None, len(values))
 
 
 def block_marks(scores: Scores, block: int, alpha: float) -> list[Mark]:
@@ -218,7 +221,7 @@ def table_notes(scores: Scores, column: Column, marks: np.ndarray, alpha: float)
         others = [words for mark, words in MARKS.items() if (marks == mark).any()]
         if not others:
             others = ["none is tied with it"] if (marks == "worse").any() else ["all are equal there"]
-        steps = f"; counted in steps of {scores.step:.2g}, which the test allows for" if scores.step else ""
+        steps = f"; counted in steps of {scores.step:.2g}, which test and intervals allow for" if scores.step else ""
         yield (
             f"Bold: best on the target; {'; '.join(others)} (paired by seed, Holm, {alpha:g}{steps}). Strategies that"
             " lack a seed there are not marked, whatever their mean: the missing one might have been bad."

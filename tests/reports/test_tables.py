@@ -166,6 +166,27 @@ def test_alarms_have_no_best():
     assert {entry(alarm, row[0], "s").mark for row in alarm.body} == {""}
 
 
+def test_counts_that_are_all_equal_have_an_interval_of_the_width_of_their_steps():
+    rows = golden().assign(n_fake=500)
+    rows[f"precision@{EXTRACTOR}"] = 0.0
+    (table,) = (each for each in subject_tables(rows, "quality") if "precision" in each.name)
+    found = entry(table, "a", "s").interval
+    assert found == mean_interval([0.0] * 3, 1 / 500)
+    assert found.high == pytest.approx(mean_interval([1.0, 2.0, 3.0]).half_width / 500 / 12**0.5)
+    assert any("which test and intervals allow for" in note for note in table.notes)
+
+
+def test_latex_says_once_how_many_seeds_all_cells_have_and_sets_minus_signs():
+    rows = golden()
+    rows.loc[rows["label"] == "a", KID] *= -1
+    said = to_latex(kid_table(rows))
+    assert "(n=3)" not in said and "n = 3 in each cell." in said
+    assert r"$-$2.0 $\pm$" in said and "& -2" not in said
+    rows.loc[(rows["label"] == "a") & (rows["seed"] == 0), "status"] = "failed"
+    said = to_latex(kid_table(rows))
+    assert "(n=2/3)" in said and "in each cell" not in said
+
+
 def test_signs_of_copying_have_a_direction_and_no_order():
     rows = golden().assign(n_real=1000, n_fake=500, shots=10)
     rows[f"authenticity@{EXTRACTOR}"] = rows[KID] / 20
