@@ -160,7 +160,9 @@ class Matrix(Section):
     @classmethod
     def _folder_name(cls, value: str) -> str:
         if value.strip() in ("", ".", "..") or set(value) & set("/\\") or not value.isprintable():
-            raise ValueError("must be a folder's name, without slashes and line ends: results go to runs/NAME")
+            raise ValueError(
+                "must be a folder's name, of characters that can be printed and no slashes: results go to runs/NAME"
+            )
         return value
 
     @field_validator("backbone", mode="before")

@@ -291,6 +291,7 @@ TABLES: dict[str, tuple[str, Callable[[Path], list[dict[str, Any]]]]] = {
 
 
 NUMBERS = {"kimg", "best_kimg", "n_real", "n_fake", "parameters", "trainable_parameters", *TIMINGS}
+"""What must be numbers in a cell's files, beside metrics."""
 
 
 def checked_numbers(path: Path, found: dict[str, Any]) -> dict[str, Any]:

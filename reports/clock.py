@@ -14,7 +14,7 @@ COMPARED = ("backbone", "resolution", "width", "batch", "precision", "compile")
 MEASURED_ON = ("hardware", "device", "threads", "torch")
 WORDS = {
     EXCLUSIVE: "Seconds are kimg times the seconds per kimg of one exclusive measurement of the strategy on the same "
-    "hardware; strategies that compute the same (scratch, finetune, finetune-g, finetune-d) differ by its noise.",
+    "hardware; those that do the same work differ by its noise.",
     OWN: "Seconds are each cell's own training clock; other cells may have run beside it.",
 }
 

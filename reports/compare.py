@@ -142,7 +142,9 @@ def differences(paired: pd.DataFrame, metric: str, alpha: float = ALPHA) -> list
         first = group.iloc[0].to_dict()
         was, now = (float(group[name].mean()) for name in names)
         change = judge(shift, moved[index], adjusted.get(index), column(metric), alpha)
-        found.append(Difference(str(first["label"]), block_text(first), was, now, mean_interval(shift), change))
+        found.append(
+            Difference(str(first["label"]), block_text(first), was, now, mean_interval(shift, 2**0.5 * coarse), change)
+        )
     return found
 
 

@@ -118,7 +118,9 @@ def rank_test(losses: np.ndarray, strategies: tuple[str, ...], rule: str, alpha:
     else:
         statistic, p = friedman(ranks)
         nemenyi = pairwise(scikit_posthocs.posthoc_nemenyi_friedman(ranks), strategies)
-        holm = pairwise(scikit_posthocs.posthoc_siegel_friedman(ranks, p_adjust="holm"), strategies)
+        each = pairwise(scikit_posthocs.posthoc_siegel_friedman(ranks), strategies)
+        # Adjusted here: statsmodels, which would do it, collects all of Python's garbage first.
+        holm = dict(zip(each, holm_adjust(list(each.values())), strict=True))
         difference = critical_difference(count, blocks, alpha)
     verdicts = judge(nemenyi, mean_ranks, blocks, alpha)
     note = "" if nemenyi_floor(count, blocks) < alpha else f"too few blocks: no pair could reach p < {alpha:g}"

@@ -72,7 +72,8 @@ class Table:
     def common_n(self) -> int | None:
         """How many seeds stand behind each measured cell, if it is the same number and all that were asked for."""
         found = {(value.n, value.expected) for row in self.rows for value in row if isinstance(value, Measured)}
-        return next(iter(found))[0] if len(found) == 1 and len(set(*found)) == 1 else None
+        n, asked = found.pop() if len(found) == 1 else (None, 0)
+        return n if n == asked else None
 
 
 def estimate_text(interval: Interval) -> str:

@@ -195,15 +195,15 @@ def table_notes(scores: Scores, column: Column, marks: np.ndarray, alpha: float)
         yield "FID of few images is too high, the more so the fewer they are: compare it only at the same numbers."
     if column.subject != "throughput" and scores.stratum.get("protocol") == "literature":
         yield "The literature's protocol: shots are among the images compared with, which flatters copies of them."
-        if column.name.startswith("best_"):
-            yield "The best checkpoint was chosen on the very images that it is scored with."
-    if column.name.startswith("best_"):
+    if column.name.startswith("best_") and column.subject == "quality":
         yield (
-            "Of the checkpoint whose KID to the validation split is lowest, which need not be the lowest here. The"
-            " state before any training is one too: a value that several share is the source's own, or a fresh one's."
+            "The best checkpoint was chosen on the very images that it is scored with."
+            if scores.stratum.get("protocol") == "literature"
+            else "Of the checkpoint whose KID to the validation split is lowest, which need not be the lowest here."
         )
+        yield "The state before any training is a checkpoint too: the source's own, or a fresh network's."
     if column.name == "peak_memory_mb":
-        yield "Of the cell's whole process: libraries and evaluation too, which all cells have alike."
+        yield "On a CPU of the cell's whole process, libraries too; on a GPU what was allocated. Evaluation counts."
     if column.better != "none" and not column.ranked:
         yield "An alarm, not a merit: nothing is marked or ranked."
     if scores.clock:
@@ -217,13 +217,14 @@ def table_notes(scores: Scores, column: Column, marks: np.ndarray, alpha: float)
         yield "One value each: no interval, and nothing can be told apart."
     else:
         yield "Mean over seeds ± half of its 95 % interval (Student's, widened so that skewed scores are covered too)."
+    if scores.step:
+        yield f"Counted in steps of {scores.step:.2g}, which intervals and tests allow for."
     if (marks == "best").any():
         others = [words for mark, words in MARKS.items() if (marks == mark).any()]
         if not others:
             others = ["none is tied with it"] if (marks == "worse").any() else ["all are equal there"]
-        steps = f"; counted in steps of {scores.step:.2g}, which test and intervals allow for" if scores.step else ""
         yield (
-            f"Bold: best on the target; {'; '.join(others)} (paired by seed, Holm, {alpha:g}{steps}). Strategies that"
+            f"Bold: best on the target; {'; '.join(others)} (paired by seed, Holm, {alpha:g}). Strategies that"
             " lack a seed there are not marked, whatever their mean: the missing one might have been bad."
         )
     if column.ranked and scores.missing.any():

@@ -22,7 +22,8 @@ def check(
     Exit code 1 if a strategy fails, or a run would refuse a domain as it is.
     """
     from ..devices import choose_device
-    from ..registries import strategies
+    from ..errors import UserError, nearest
+    from ..registries import domains, strategies
     from .data import check_domain
     from .strategies import check_file, check_strategies
 
@@ -33,7 +34,10 @@ def check(
             failures += check_file(Path(subject), backbone, where)
         elif subject in strategies.names():
             failures += check_strategies([subject], backbone, where)
-        else:
+        elif subject.partition(":")[0] in domains.names():
             failures += not check_domain(subject)
+        else:
+            known = [*strategies.names(), *domains.names()]
+            raise UserError(f"no strategy or domain is called {subject!r}; {nearest(subject, known)}")
     if failures:
         raise typer.Exit(1)

@@ -53,7 +53,7 @@ def check_file(file: Path, only: list[str], device: "torch.device") -> int:
 def check_strategies(names: list[str], only: list[str], device: "torch.device", option: str = "") -> int:
     """Print the conformance checks of registered strategies, on all backbones or only some; returns the failures.
 
-    ``option`` is what a command needs to know of them.
+    ``option`` is what loads them on the command line.
     """
     import torch
 

@@ -20,5 +20,11 @@ def nearest(x: Tensor, y: Tensor, count: int) -> tuple[Tensor, Tensor]:
 
 def _nearest(x: Tensor, y: Tensor, count: int) -> tuple[Tensor, Tensor]:
     chosen = torch.cdist(x, y).topk(count, largest=False).indices
-    distances, order = (x[:, None] - y[chosen]).norm(dim=2).sort(dim=1)
+    apart = lengths((x[:, None] - y[chosen]).flatten(0, 1)).view(chosen.shape)
+    distances, order = apart.sort(dim=1)
     return distances, chosen.gather(1, order)
+
+
+def lengths(differences: Tensor) -> Tensor:
+    """Of rows. Distances that are compared for equality must be summed in one way."""
+    return differences.norm(dim=1)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..errors import UserError
 from .checks import check_features, check_set, check_value
-from .nearest import BLOCK, nearest
+from .nearest import BLOCK, lengths, nearest
 
 PRECISION_NEIGHBOURS = 3
 DENSITY_NEIGHBOURS = 5
@@ -21,7 +21,7 @@ FAR = 10.0
 as torch computes them, would drown in rounding. Nearer ones are left, so that they agree with torch-fidelity exactly.
 """
 ROUNDING = 64
-"""Bound of the error of such a squared distance, in units of the precision times both squared lengths."""
+"""Well above the error of such a squared distance, in units of the precision times the sum of both squared lengths."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,8 @@ class Balls:
     """For precision and recall: from fast distances, rounding and all, to agree with torch-fidelity exactly."""
     exact: Tensor | None
     """For density and coverage."""
+    neighbours: int = DENSITY_NEIGHBOURS
+    """Those of the exact radii."""
 
 
 def fit_balls(
@@ -55,7 +57,7 @@ def fit_balls(
     if for_density is not None:
         exact = nearest(features, features, for_density + 1)[0][:, -1].contiguous()
         check_value("density and coverage", float(exact.max()))
-    return Balls(features, rounded, exact)
+    return Balls(features, rounded, exact, for_density or DENSITY_NEIGHBOURS)
 
 
 def precision_recall(real: Tensor, fake: Tensor, neighbours: int = PRECISION_NEIGHBOURS) -> tuple[float, float]:
@@ -68,12 +70,12 @@ def precision_recall(real: Tensor, fake: Tensor, neighbours: int = PRECISION_NEI
 def density_coverage(real: Tensor, fake: Tensor, neighbours: int = DENSITY_NEIGHBOURS) -> tuple[float, float]:
     """Mean number of real balls around a fake over k (unbounded), and share of real balls that hold a fake."""
     check_features("density and coverage", real, fake, at_least=1)
-    found = compare(fit_balls(real, "real", None, neighbours), Balls(fake, None, None), neighbours)
+    found = compare(fit_balls(real, "real", None, neighbours), Balls(fake, None, None))
     return found["density"], found["coverage"]
 
 
-def compare(real: Balls, fake: Balls, neighbours: int = DENSITY_NEIGHBOURS) -> dict[str, float]:
-    """What the radii are there for; ``neighbours`` are those of density."""
+def compare(real: Balls, fake: Balls) -> dict[str, float]:
+    """What the radii are there for."""
     x, y = _ready(real.features, fake.features)
     distances = torch.cdist(x, y)
     found = {}
@@ -81,15 +83,13 @@ def compare(real: Balls, fake: Balls, neighbours: int = DENSITY_NEIGHBOURS) -> d
         found["precision"] = (distances <= real.rounded[:, None]).any(0).double().mean().item()
         found["recall"] = (distances <= fake.rounded).any(1).double().mean().item()
     if real.exact is not None:
-        inside = distances <= real.exact[:, None].to(x.dtype)
-        longest = x.square().sum(1) + y.square().sum(1).max()
-        doubt = ROUNDING * torch.finfo(x.dtype).eps * longest
-        least, most = ((real.exact.square() + sign * doubt).clip(0).sqrt().to(x.dtype)[:, None] for sign in (-1, 1))
-        undecided = (distances >= least) & (distances <= most)
-        for i, j in (pairs.T for pairs in undecided.nonzero().split(BLOCK)):
-            apart = real.features[i].double() - fake.features[j].double()
-            inside[i, j] = apart.norm(dim=1) <= real.exact[i]
-        found["density"] = inside.double().sum(0).mean().item() / neighbours
+        radii = real.exact[:, None].to(x.dtype)
+        inside = distances <= radii
+        doubt = ROUNDING * torch.finfo(x.dtype).eps * (x.square().sum(1)[:, None] + y.square().sum(1))
+        decided = (distances.square() - radii.square()).abs() > doubt  # not what overflowed
+        for i, j in (pairs.T for pairs in (~decided).nonzero().split(BLOCK)):
+            inside[i, j] = lengths(real.features[i].double() - fake.features[j].double()) <= real.exact[i]
+        found["density"] = inside.double().sum(0).mean().item() / real.neighbours
         found["coverage"] = inside.any(1).double().mean().item()
     return found
 

@@ -24,10 +24,7 @@ def stored_speeds(folder: Path) -> pd.DataFrame:
 
 
 def _width(backbone: str, resolution: int, width: float | None) -> int:
-    """In channels; the backbone's default where none was asked for, 0 (of no cell) if its plug-in is not loaded."""
+    """In channels; the backbone's default where a result of before does not say it."""
     from ..backbones import make_backbone
-    from ..registries import backbones
 
-    if width is not None and not pd.isna(width):
-        return int(width)
-    return make_backbone(backbone, int(resolution)).width if backbone in backbones.names() else 0
+    return make_backbone(backbone, int(resolution)).width if width is None or pd.isna(width) else int(width)

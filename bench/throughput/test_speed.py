@@ -13,7 +13,7 @@ def test_training(benchmark, workload, rounds):
     benchmark.pedantic(steps, rounds=rounds, warmup_rounds=1)
     per_image = benchmark.stats.stats.median / (ROUND * workload.batch)
     benchmark.extra_info |= {
-        **vars(workload),
+        **workload.facts(),
         "phase": "training",
         "images_per_second": 1 / per_image,
         "seconds_per_kimg": 1000 * per_image,
@@ -26,7 +26,7 @@ def test_sampling(benchmark, workload, rounds):
     training = workload.training(ROUND)
     benchmark.pedantic(lambda: sample(training), rounds=rounds, warmup_rounds=1)
     benchmark.extra_info |= {
-        **vars(workload),
+        **workload.facts(),
         "phase": "sampling",
         "images_per_second": SAMPLES / benchmark.stats.stats.median,
     }

@@ -53,8 +53,14 @@ class Workload:
     def from_json(cls, text: str) -> Self:
         """The workload, with its plug-ins imported."""
         found = json.loads(text)
-        load_plugins(map(Path, found.get("plugins", ())))
-        return cls(**found)
+        files = tuple(found.pop("plugins", ()))
+        load_plugins(map(Path, files))
+        return cls(**found, plugins=files)
+
+    def facts(self) -> dict[str, Any]:
+        """What its results are stored with; the files' places concern nobody else."""
+        width = make_backbone(self.backbone, self.resolution, self.width).width
+        return {name: value for name, value in vars(self).items() if name != "plugins"} | {"width": width}
 
     def training(self, steps: int) -> Training:
         """The prepared strategy, to be trained for ``steps`` steps."""

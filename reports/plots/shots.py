@@ -15,9 +15,9 @@ def shots_quality(family: Setting, metric: str = "kid") -> Plot | Absent:
     rows = family.rows[(family.rows["status"] == "ok") & ~family.rows["reference"].astype(bool)]
     if not present(rows, [column]):
         return Absent(name, title, f"no finished cell has {column}")
-    if rows["shots"].nunique() < 2:
-        return Absent(name, title, "fewer than two numbers of shots have a finished cell")
     data = mean_intervals(rows, ["target", "label", "shots"], column)
+    if data["shots"].nunique() < 2:
+        return Absent(name, title, "fewer than two numbers of shots have a finished cell")
     figure, axes = panels(len(family.targets))
     few = data["label"].nunique() <= MOST_BANDS
     looks = family.looks(references=False)

@@ -5,6 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ..clock import clock_note
+from ..columns import step
 from ..settings import Setting, present
 from .axes import leftmost, log_ticks, metric_title, no_overlap, scale_for, short_title
 from .bounds import bounds, explained, lines_drawn, mark_bounds
@@ -120,7 +121,7 @@ def _pairs(rows: pd.DataFrame, x: str, y: str) -> pd.DataFrame:
     rows = rows[np.isfinite(rows[x].astype(float)) & np.isfinite(rows[y].astype(float))]
     parts = []
     for value, short in ((x, "x"), (y, "y")):
-        found = mean_intervals(rows, by, value)
+        found = mean_intervals(rows, by, value, step(value, rows))
         parts.append(found.rename(columns={"mean": short, "low": f"{short}_low", "high": f"{short}_high"}))
     return parts[0].drop(columns="n").merge(parts[1], on=by)
 

@@ -54,7 +54,7 @@ def test_short_forms_mean_the_long_ones():
         ({"budget": {}}, "the key 'budget.kimg' is missing"),
         ({"augment": []}, "augment: List should have at least 1 item"),
         ({"name": "../elsewhere"}, "name: must be a folder's name"),
-        ({"name": "two\nlines"}, "name: must be a folder's name, without slashes and line ends"),
+        ({"name": "two\nlines"}, "name: must be a folder's name, of characters that can be printed"),
         ({"name": "no text: \ud800"}, "name: must be a folder's name"),
         ({"strategies": [{"l2-sp": 0}]}, "strategies.0.params: Input should be a mapping"),
         ({"strategies": [{"l2-sp": False}]}, "strategies.0.params: must not be true or false"),

@@ -187,6 +187,7 @@ def test_a_part_that_cannot_be_read_though_its_hash_agrees_is_one_line(bundle, t
         read_bundle(harmed)
 
 
+@pytest.mark.slow
 def test_from_a_store_to_its_bundle_its_paper_and_the_readme(graftbench, finished_run, tmp_path):
     """The commands that make what the repository shows, one after the other."""
     (tmp_path / "few.yaml").write_text("bundle: b\nfigures: [{name: cost, draw: throughput}]\nimages: [samples]")
@@ -205,6 +206,7 @@ def test_from_a_store_to_its_bundle_its_paper_and_the_readme(graftbench, finishe
     assert text.startswith("before") and "| scratch |" in text and "former" not in text and text.endswith("after\n")
 
 
+@pytest.mark.slow
 def test_the_page_of_a_bundle_is_written_elsewhere_and_the_bundle_stays_as_it_is(graftbench, tmp_path):
     bundle = write_bundle(tmp_path / "results", *synthetic(2, 1, 2, points=2), {}, Pictures({}, {}, {}, {}))
     (tmp_path / "mine").mkdir()

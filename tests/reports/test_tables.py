@@ -90,7 +90,7 @@ def test_one_more_image_in_each_seed_is_no_certainty():
     rows.loc[rows["label"] == "c", recall] -= 20 / 500
     (table,) = [table for table in subject_tables(rows, "diversity") if "recall" in table.name]
     assert [entry(table, label, "s").mark for label in "abc"] == ["best", "tied", "worse"]
-    assert "counted in steps of 0.002" in "".join(table.notes)
+    assert "Counted in steps of 0.002" in "".join(table.notes)
     assert paired_p(np.full(3, 0.002)) == pytest.approx(0), "of a score that is no count"
 
 
@@ -173,7 +173,7 @@ def test_counts_that_are_all_equal_have_an_interval_of_the_width_of_their_steps(
     found = entry(table, "a", "s").interval
     assert found == mean_interval([0.0] * 3, 1 / 500)
     assert found.high == pytest.approx(mean_interval([1.0, 2.0, 3.0]).half_width / 500 / 12**0.5)
-    assert any("which test and intervals allow for" in note for note in table.notes)
+    assert any("which intervals and tests allow for" in note for note in table.notes)
 
 
 def test_latex_says_once_how_many_seeds_all_cells_have_and_sets_minus_signs():

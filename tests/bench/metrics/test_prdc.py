@@ -29,6 +29,10 @@ SETS = {
     "tight clusters far apart": [CENTRES + 1e-3 * torch.randn(120, 64, generator=RNG) for _ in range(2)],
     "each image seven times": [torch.randn(20, 64, generator=RNG).repeat(7, 1), torch.randn(90, 64, generator=RNG)],
     "copies of images that are there seven times": [torch.randn(20, 64, generator=RNG).repeat(7, 1)] * 2,
+    "one of them very long": [
+        torch.randn(n, 64, generator=RNG) * (1 + 1e4 * (torch.arange(n) == 3))[:, None] for n in (150, 120)
+    ],
+    "too large for squares in float32": [1e20 * torch.randn(n, 64, generator=RNG) for n in (150, 120)],
     "in float64": [torch.randn(n, 64, generator=RNG, dtype=torch.float64) for n in (150, 120)],
     "far from zero": [torch.randn(n, 64, generator=RNG) + 1000 for n in (150, 120)],
 }
