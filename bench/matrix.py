@@ -36,7 +36,7 @@ class Section(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _no_truth_value(cls, value: Any, info: ValidationInfo) -> Any:
-        """YAML's ``yes`` and ``true`` would count as the number 1."""
+        """YAML's ``true`` would count as the number 1."""
         field = cls.model_fields[info.field_name or ""]
         if field.annotation is not bool and any(isinstance(each, bool) for each in _as_list(value)):
             raise ValueError("must not be true or false")

@@ -9,6 +9,8 @@ from ..settings import Setting
 FLOOR = {"color": "#555555", "linestyle": (0, (1, 1)), "linewidth": 1.0}
 CEILING = {"color": "#555555", "linestyle": (0, (6, 2)), "linewidth": 1.0}
 LEGEND = {"floor": ("real vs. real (floor)", FLOOR), "ceiling": ("unadapted source (ceiling)", CEILING)}
+GROUND = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.8}
+"""Behind words, which stand among lines."""
 WORDS = {"floor": "dotted: real against real, the floor", "ceiling": "dashed: the unadapted source"}
 
 
@@ -65,7 +67,5 @@ def mark_bounds(axes: Axes, bounds: pd.DataFrame, target: str) -> None:
     for arrow, place, edge in (("↓", 0.02, "bottom"), ("↑", 0.98, "top")):
         if outside[arrow]:
             words = f"{', '.join(outside[arrow])} {arrow}"
-            text = axes.text(
-                0.98, place, words, transform=axes.transAxes, ha="right", va=edge, fontsize=7, color="#555555"
-            )
-            text.set_bbox({"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.8})
+            look = {"ha": "right", "va": edge, "fontsize": 7, "color": "#555555", "bbox": GROUND}
+            axes.text(0.98, place, words, transform=axes.transAxes, **look)
