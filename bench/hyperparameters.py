@@ -10,6 +10,7 @@ import yaml
 
 from .errors import UserError, nearest
 from .registries import strategies
+from .yaml_core import read_yaml
 
 if TYPE_CHECKING:
     from .backbones import Backbone
@@ -96,34 +97,19 @@ def parse_settings(options: Iterable[str], flag: str, example: str) -> dict[str,
         if name.strip() in settings:
             raise UserError(f"{flag} gives {name.strip()!r} twice; remove one of them")
         try:
-            settings[name.strip()] = yaml.safe_load(value)
-        except (yaml.YAMLError, ValueError):  # the latter for a date that is none, such as 2024-13-45
+            settings[name.strip()] = read_yaml(value)
+        except (yaml.YAMLError, ValueError):
             equals = ""
         if not (name.strip() and equals):
             raise UserError(f"{flag} {option!r}: give NAME=VALUE, such as {example}")
     return settings
 
 
-def without_words(settings: dict[str, Any]) -> dict[str, Any]:
-    """The settings with numbers for words that are numbers: YAML reads 1e-3 as a word. All else stays as it is."""
-    return {
-        name: [_number(each) for each in value] if isinstance(value, list) else _number(value)
-        for name, value in settings.items()
-    }
-
-
-def _number(value: Any) -> Any:
-    try:
-        return float(value) if isinstance(value, str) else value
-    except ValueError:
-        return value
-
-
 def check_type(value: Any, expected: Any, where: str) -> Any:
     """The value as the declared type; raises ``UserError`` for another one, and for NaN and infinity."""
     if expected is float:
         try:
-            number = math.nan if isinstance(value, bool) else float(value)  # YAML reads 1e-3 as a word
+            number = math.nan if isinstance(value, bool) else float(value)
         except (TypeError, ValueError, OverflowError):
             number = math.nan
         if not math.isfinite(number):

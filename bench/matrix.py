@@ -4,7 +4,6 @@ import itertools
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -16,7 +15,7 @@ from pydantic import (
 
 from ..datasets.pairs import is_pair, parse_pair
 from .errors import UserError
-from .hyperparameters import check_params, without_words
+from .hyperparameters import check_params
 from .registries import augmentations, backbones, domains, extractors, strategies
 
 MOST_SEEDS = 10_000
@@ -53,7 +52,6 @@ def _as_domain(value: Any) -> Any:
     return {"domain": value} if isinstance(value, str) else value
 
 
-Optimisation = Annotated[dict[str, Any], AfterValidator(without_words)]
 Shots = Annotated[list[Annotated[int, Field(gt=0, le=MOST_IMAGES)]], BeforeValidator(_as_list)]
 
 
@@ -75,7 +73,7 @@ class SourceChoice(Section):
     kimg: float = Field(100, gt=0, le=MOST_KIMG)
     batch: int = Field(64, gt=0, le=MOST_BATCH)
     seed: int = Field(0, ge=0, le=MOST_SEED)
-    optimisation: Optimisation = {}
+    optimisation: dict[str, Any] = {}
     """As the matrix's, for the training of the source."""
     augment: str = "none"
     """What the source GAN's discriminator sees the images through; a VAE learns them as they are."""
@@ -140,7 +138,7 @@ class Matrix(Section):
     seeds: list[Annotated[int, Field(ge=0, le=MOST_SEED)]] = Field(min_length=1)
     strategies: list[StrategyChoice] = Field(min_length=1)
     augment: Annotated[list[str], BeforeValidator(_as_list)] = Field(["none"], min_length=1)
-    optimisation: Optimisation = {}
+    optimisation: dict[str, Any] = {}
     tune: Tuning | None = None
     budget: Budget
     evaluation: Evaluation = Field(default_factory=lambda: Evaluation.model_validate({}))

@@ -1,6 +1,5 @@
 """Reading a matrix from its YAML file, every mistake in one line that says where it is."""
 
-import re
 import typing
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,22 +10,9 @@ from pydantic import ValidationError
 
 from .errors import UserError, nearest
 from .matrix import Matrix, Section
+from .yaml_core import Dumper, Loader, read_yaml
 
-BOOL = "tag:yaml.org,2002:bool"
 SHIPPED = Path(__file__).parent / "matrices"
-
-
-class Loader(yaml.SafeLoader):
-    """YAML whose only truth values are ``true`` and ``false``, as in YAML 1.2: in PyYAML's older one the name of the
-    hyper-parameter ``on`` is the value true."""
-
-    yaml_implicit_resolvers: typing.ClassVar = {
-        first: [(tag, pattern) for tag, pattern in resolvers if tag != BOOL]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-
-
-Loader.add_implicit_resolver(BOOL, re.compile("^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
 
 
 def load_matrix(name: str) -> Matrix:
@@ -43,8 +29,8 @@ def load_matrix(name: str) -> Matrix:
         text = path.read_text(encoding="utf-8")
         for name, line, first in _repeated_keys(yaml.compose(text, Loader=Loader)):
             raise UserError(f"{path}: line {line}: the key {name!r} is there twice (also on line {first})")
-        content = yaml.load(text, Loader=Loader)
-    except (yaml.YAMLError, ValueError) as error:  # the latter for a date that is none, or bytes that are no text
+        content = read_yaml(text)
+    except (yaml.YAMLError, ValueError) as error:  # the latter for bytes that are no text, !!int x
         raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
     except RecursionError:
         raise UserError(f"{path}: nested too deeply for a matrix") from None
@@ -76,7 +62,7 @@ def parse_matrix(content: dict[str, Any], where: str) -> Matrix:
 
 def dump_matrix(matrix: Matrix) -> str:
     """YAML that reads as this matrix: what was said, without defaults, which some keys may not stand beside."""
-    return yaml.safe_dump(matrix.model_dump(mode="json", exclude_unset=True), sort_keys=False)
+    return yaml.dump(matrix.model_dump(mode="json", exclude_unset=True), Dumper=Dumper, sort_keys=False)
 
 
 def _repeated_keys(root: yaml.Node | None) -> Iterator[tuple[str, int, int]]:

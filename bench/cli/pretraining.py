@@ -41,7 +41,7 @@ def pretrain(
     from ..backbones import make_backbone
     from ..errors import UserError
     from ..files import cache_root
-    from ..hyperparameters import check_optimisation, parse_settings, without_words
+    from ..hyperparameters import check_optimisation, parse_settings
     from ..matrix import MOST_KIMG
     from ..planning import OF_A_VAE
     from ..plugins import load_plugins
@@ -56,7 +56,7 @@ def pretrain(
     augmentations.entry(augment)
     if kind == "vae" and augment != "none":
         raise UserError(f"--augment {augment} is for --kind gan: a VAE would learn the augmented images")
-    settings = without_words(parse_settings(optimisation or [], "--optimisation", "r1_gamma=0.1"))
+    settings = parse_settings(optimisation or [], "--optimisation", "r1_gamma=0.1")
     differing = check_optimisation(make_backbone(backbone, resolution, width), settings)
     if kind == "vae" and (others := sorted(settings.keys() - OF_A_VAE)):
         raise UserError(f"--optimisation {', '.join(others)}: of a GAN; a VAE reads only {', '.join(OF_A_VAE)}")

@@ -147,7 +147,8 @@ def test_an_augmentation_makes_another_source_and_is_for_a_gan(pretraining, tmp_
         ("r1_gamma=low", "must be a finite number"),
         ("r1_gamma", "give NAME=VALUE"),
         ("r1_gamma=[1", "give NAME=VALUE"),
-        ("r1_gamma=2024-13-45", "give NAME=VALUE"),
+        ("r1_gamma=!!int low", "give NAME=VALUE"),
+        ("r1_gamma=2024-13-45", "must be a finite number, not '2024-13-45'"),
     ],
 )
 def test_a_setting_that_the_backbone_does_not_have_is_refused(pretraining, setting, says):
