@@ -18,7 +18,10 @@ def throughput(
         int | None, typer.Option(min=1, max=4096, help="channels; the backbone's default if left out")
     ] = None,
     batch: Annotated[int, typer.Option(min=1, max=65_536)] = 64,
-    rounds: Annotated[int, typer.Option(min=1, help="timed rounds of 16 steps")] = 10,
+    rounds: Annotated[int, typer.Option(min=1, help="timed rounds of 16 steps in each turn")] = 5,
+    turns: Annotated[
+        int, typer.Option(min=1, help="all strategies one after the other, so many times; the median counts")
+    ] = 3,
     threads: Annotated[int, typer.Option(min=1, help="pinned; all cores if left out")] = os.cpu_count() or 1,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N")] = "auto",
     precision: Annotated[str, typer.Option(help="float32, tf32 or bfloat16")] = "float32",
@@ -63,18 +66,18 @@ def throughput(
     workload = Workload(
         "finetune", width=width, batch=batch, device=where, precision=precision, compile=compile, plugins=files
     )
-    path = run_suite(out, workload.to_json(), strategy, backbone, rounds, threads, allow_busy)
+    path = run_suite(out, workload.to_json(), strategy, backbone, rounds, turns, threads, allow_busy)
     results = read_results(path).sort_values("seconds_per_kimg")
     for (name, resolution), group in results.groupby(["backbone", "resolution"]):
         table = Table(title=f"{name}@{resolution}", title_justify="left", box=None, pad_edge=False)
         table.add_column("strategy", no_wrap=True)
-        for column in ("train\nimg/s", "iqr\n%", "sample\nimg/s", "s/kimg", "MB", "GFLOP\n/img", "M trained\nof all"):
+        for column in ("train\nimg/s", "range\n%", "sample\nimg/s", "s/kimg", "MB", "GFLOP\n/img", "M trained\nof all"):
             table.add_column(column, justify="right", no_wrap=True)
         for row in group.to_dict("records"):
             table.add_row(
                 row["strategy"],
                 f"{row['training_images_per_second']:.0f}",
-                f"{100 * row['training_iqr']:.0f}",
+                f"{100 * row['training_range']:.0f}" if turns > 1 else "–",
                 f"{row['sampling_images_per_second']:.0f}",
                 f"{row['seconds_per_kimg']:.2f}",
                 f"{row['peak_memory_mb']:.0f}",

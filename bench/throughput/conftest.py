@@ -16,7 +16,8 @@ def pytest_addoption(parser):
     group.addoption("--workload", default=Workload("finetune").to_json(), help="JSON; its strategy is replaced")
     group.addoption("--strategies", default="", help="comma-separated; all that train if left out")
     group.addoption("--backbones", default="", help="comma-separated NAME@RESOLUTION; the workload's if left out")
-    group.addoption("--rounds", type=int, default=10, help="timed rounds of 16 steps")
+    group.addoption("--rounds", type=int, default=5, help="timed rounds of 16 steps in each turn")
+    group.addoption("--turns", type=int, default=3, help="how many times all are measured, one after the other")
 
 
 def pytest_generate_tests(metafunc):
@@ -26,6 +27,7 @@ def pytest_generate_tests(metafunc):
     places = [place.split("@") for place in option("--backbones").split(",") if place]
     bases = [replace(base, backbone=name, resolution=int(px)) for name, px in places] or [base]
     workloads = [replace(each, strategy=name) for each in bases for name in names if strategies.get(name).trains]
+    metafunc.parametrize("turn", range(option("--turns")), ids="turn{}".format)  # the outer loop
     metafunc.parametrize("workload", workloads, ids=lambda workload: workload.name)
 
 

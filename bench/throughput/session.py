@@ -2,6 +2,7 @@
 
 import json
 import os
+import statistics
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -30,7 +31,8 @@ def run_suite(
     workload: str,
     strategies: Sequence[str] = (),
     backbones: Sequence[str] = (),
-    rounds: int = 10,
+    rounds: int = 5,
+    turns: int = 3,
     threads: int = 1,
     allow_busy: bool = False,
 ) -> Path:
@@ -52,7 +54,7 @@ def run_suite(
         *(sys.executable, "-P", "-m", "pytest", str(SUITE), "-q", "-p", "no:cacheprovider", "-p", "no:xdist"),
         *("-c", str(SUITE / "pytest.ini"), "--rootdir", str(SUITE)),
         *(f"--benchmark-storage={folder.resolve().as_uri()}", "--benchmark-autosave", "--benchmark-disable-gc"),
-        *("--workload", workload, "--rounds", str(rounds)),
+        *("--workload", workload, "--rounds", str(rounds), "--turns", str(turns)),
         *("--strategies", ",".join(strategies), "--backbones", ",".join(backbones)),
     ]
     # Started from a test run, it would take itself for a part of that, and pytest-benchmark would measure nothing.
@@ -79,7 +81,10 @@ def run_suite(
 
 
 def read_results(path: Path) -> pd.DataFrame:
-    """One row per strategy and backbone of a stored result, with the machine it was measured on."""
+    """One row per strategy and backbone of a stored result, with the machine it was measured on.
+
+    Speeds are the median turn's; ``training_range`` and ``sampling_range`` are the turns' range over it.
+    """
     try:
         return _results(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
@@ -89,13 +94,17 @@ def read_results(path: Path) -> pd.DataFrame:
 def _results(content: dict[str, Any]) -> pd.DataFrame:
     entries, machine = list(content["benchmarks"]), content["machine_info"]
     rows: dict[tuple, dict] = {}
+    speeds: dict[tuple, dict[str, list[float]]] = {}
     for entry in entries:
-        info, stats = entry["extra_info"], entry["stats"]
-        identity = {key: info[key] for key in ("strategy", "backbone", "resolution", "batch", "precision", "device")}
-        row = rows.setdefault(tuple(identity.values()), dict(identity))
-        row[f"{info['phase']}_images_per_second"] = info["images_per_second"]
-        row[f"{info['phase']}_iqr"] = stats["iqr"] / stats["median"]
-        row |= {key: value for key, value in info.items() if key not in identity | {"phase": 0, "images_per_second": 0}}
+        info = dict(entry["extra_info"])
+        identity = tuple(info[key] for key in ("strategy", "backbone", "resolution", "batch", "precision", "device"))
+        speeds.setdefault(identity, {}).setdefault(info.pop("phase"), []).append(info.pop("images_per_second"))
+        rows.setdefault(identity, {}).update(info)
+    for identity, row in rows.items():
+        for phase, found in speeds[identity].items():
+            row[f"{phase}_images_per_second"] = speed = statistics.median(found)
+            row[f"{phase}_range"] = (max(found) - min(found)) / speed
+        row["seconds_per_kimg"] = 1000 / row["training_images_per_second"]
     return pd.DataFrame(rows.values()).assign(
         measured=content.get("datetime", ""),
         **{key: machine[key] for key in ("hardware", "threads", "torch", "load_before", "load_after", "busy")},

@@ -166,7 +166,7 @@ def test_equal_deterministic_runs_write_equal_numbers(graftbench, matrix_file, t
 
 def test_its_speed_is_measured(graftbench, tmp_path):
     done = graftbench(
-        *("throughput", "--strategy", "finetune", "--width", "8", "--batch", "8", "--rounds", "2"),
+        *("throughput", "--strategy", "finetune", "--width", "8", "--batch", "8", "--rounds", "2", "--turns", "1"),
         *("--device", "cuda", "--precision", "bfloat16", "--allow-busy", "--out", "out"),
     )
     assert done.returncode == 0, done.stdout + done.stderr

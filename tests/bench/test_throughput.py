@@ -1,5 +1,6 @@
 """The throughput suite measures exclusively, counts exactly, and keeps what pytest-benchmark can compare."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -109,8 +110,10 @@ def test_two_measurements_never_run_at_once(monkeypatch, tmp_path):
 def test_a_measurement_is_stored_flagged_and_comparable(monkeypatch, tmp_path):
     monkeypatch.setenv("GRAFTBENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(session.os, "getloadavg", lambda: (100.0, 0.0, 0.0))
-    path = session.run_suite(tmp_path / "out", TINY.to_json(), ["finetune"], ["dcgan@32"], rounds=2, allow_busy=True)
-    (row,) = session.read_results(path).to_dict("records")
+    path = session.run_suite(
+        tmp_path / "out", TINY.to_json(), ["finetune", "scratch"], ["dcgan@32"], 2, 2, allow_busy=True
+    )
+    row, _ = session.read_results(path).to_dict("records")
     assert (row["strategy"], row["backbone"], row["threads"], row["busy"]) == ("finetune", "dcgan", 1, True)
     assert row["seconds_per_kimg"] == pytest.approx(1000 / row["training_images_per_second"])
     assert row["sampling_images_per_second"] > row["training_images_per_second"]
@@ -122,7 +125,31 @@ def test_a_measurement_is_stored_flagged_and_comparable(monkeypatch, tmp_path):
         text=True,
         check=True,
     )
-    assert "test_training[finetune-dcgan@32]" in compared.stdout
+    assert "test_training[turn0-finetune-dcgan@32]" in compared.stdout
+    names = [each["name"] for each in json.loads(path.read_text())["benchmarks"]]
+    turns = [f"test_training[turn{turn}-{name}-dcgan@32]" for turn in (0, 1) for name in ("finetune", "scratch")]
+    assert names[:4] == turns, "all once before any a second time"
+
+
+def test_the_median_turn_counts_and_their_range_is_told(tmp_path):
+    shared = {"strategy": "ewc", "backbone": "dcgan", "resolution": 32, "batch": 8, "precision": "float32"}
+    machine = {"hardware": "X", "threads": 1, "torch": "2", "load_before": "0", "load_after": 0, "busy": False}
+    entries = [
+        {"extra_info": shared | {"device": "cpu", "phase": phase, "images_per_second": speed} | more}
+        for phase, speed, more in (
+            ("training", 50.0, {"parameters": 7}),
+            ("sampling", 400.0, {}),
+            ("training", 40.0, {}),
+            ("sampling", 300.0, {}),
+            ("training", 10.0, {}),
+            ("sampling", 400.0, {}),
+        )
+    ]
+    write_json(tmp_path / "x.json", {"benchmarks": entries, "machine_info": machine})
+    (row,) = session.read_results(tmp_path / "x.json").to_dict("records")
+    assert (row["training_images_per_second"], row["sampling_images_per_second"]) == (40.0, 400.0)
+    assert (row["training_range"], row["sampling_range"], row["seconds_per_kimg"]) == (1.0, 0.25, 25.0)
+    assert row["parameters"] == 7
 
 
 def test_a_file_that_is_no_result_is_refused(tmp_path):
