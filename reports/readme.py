@@ -1,5 +1,6 @@
 """The results of a bundle as a section of the README, between two markers."""
 
+import os
 from pathlib import Path
 
 from ..bench.errors import UserError
@@ -11,8 +12,8 @@ from .tables import subject_tables
 BEGIN, END = "<!-- results -->", "<!-- /results -->"
 
 
-def results_section(bundle: Bundle) -> str:
-    """The bundle's first table of quality (KID) in Markdown, with where it comes from.
+def results_section(bundle: Bundle, folder: str = "reports/results") -> str:
+    """The bundle's first table of quality (KID) in Markdown, with where it comes from: ``folder``, as the README says.
 
     Raises ``UserError`` if no cell of it was measured."""
     table = next(subject_tables(bundle.rows, "quality"), None)
@@ -21,9 +22,8 @@ def results_section(bundle: Bundle) -> str:
     machine = ", ".join(sorted(bundle.rows["hardware"].dropna().unique()))
     commit = str(bundle.environment.get("commit", ""))[:10]
     made = f"commit {commit} on {machine}" if commit else f"on {machine}"
-    return (
-        f"{to_markdown(table).strip()}\n\nFrom `reports/results/` ({made}); `graftbench readme` remakes this section."
-    )
+    command = "graftbench readme" + ("" if folder == "reports/results" else f" --bundle {folder}")
+    return f"{to_markdown(table).strip()}\n\nFrom `{folder}/` ({made}); `{command}` remakes this section."
 
 
 def with_results(readme: str, section: str) -> str:
@@ -35,10 +35,11 @@ def with_results(readme: str, section: str) -> str:
     return f"{before}{BEGIN}\n{section}\n{END}{after}"
 
 
-def update_readme(path: Path, bundle: Bundle) -> None:
-    """Put the bundle's results into the file. Raises ``UserError`` if it cannot be read."""
+def update_readme(path: Path, bundle: Bundle, folder: Path) -> None:
+    """Put the results of the bundle in ``folder`` into the file. Raises ``UserError`` if it cannot be read."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read ({error}); give the README that has {BEGIN}") from error
-    write_atomically(path, with_results(text, results_section(bundle)))
+    place = Path(os.path.relpath(folder, path.parent)).as_posix()
+    write_atomically(path, with_results(text, results_section(bundle, place)))

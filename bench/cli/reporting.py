@@ -78,7 +78,7 @@ def readme(
     from ...reports.readme import update_readme
 
     read = read_bundle(results)
-    update_readme(file, read)
+    update_readme(file, read, results)
     print(f"{file}: results of {results}")
     _say_behind(read)
 

@@ -28,11 +28,21 @@ def test_a_readme_that_cannot_be_read_is_named(tmp_path, content):
     if content:
         path.write_bytes(content)
     with pytest.raises(UserError, match=r"README\.md: cannot be read"):
-        update_readme(path, measured())
+        update_readme(path, measured(), tmp_path / "b")
 
 
 def test_results_without_a_commit_name_the_machine_alone():
     assert "(on Imaginary CPU, 2 cores)" in results_section(measured())
+
+
+def test_the_section_names_the_bundle_that_it_was_made_from_and_how_to_make_it_again(tmp_path):
+    path = tmp_path / "README.md"
+    path.write_text("<!-- results -->\n<!-- /results -->\n")
+    update_readme(path, measured(), tmp_path / "runs" / "mine")
+    assert "From `runs/mine/`" in path.read_text()
+    assert "`graftbench readme --bundle runs/mine` remakes this section" in path.read_text()
+    update_readme(path, measured(), tmp_path / "reports" / "results")
+    assert "From `reports/results/`" in path.read_text() and "`graftbench readme` remakes" in path.read_text()
 
 
 def measured():
