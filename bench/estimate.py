@@ -22,7 +22,7 @@ def describe_cost(matrix: Matrix) -> str:
         cells, trainings = cells + trials, trainings + trials
     kimg = trainings * matrix.budget.kimg
     kept, passing = disk_mb(matrix)
-    disk = f"disk {kept * cells / 1000:.1f} GB kept, {passing / 1000:.1f} GB for each cell while it runs"
+    disk = f"disk {kept * cells / 1000:.1f} GB kept, {passing:.0f} MB for each cell while it runs"
     if matrix.seconds_per_kimg is None:
         return f"at most {kimg:g} kimg of training (a matrix may state its seconds_per_kimg); {disk}"
     minutes = kimg * matrix.seconds_per_kimg / 60
