@@ -10,7 +10,7 @@ import pandas as pd
 from ..bench.errors import UserError
 from .columns import COLUMNS, Column, column, present, split, step
 from .intervals import Interval, mean_interval
-from .ranking_tables import slug
+from .ranking_tables import table_name
 from .significance import ALPHA, holm_adjust
 from .strata import BLOCK, MACHINE, SETTINGS, STRATUM
 from .table import Table, Value, estimate_text, number, text
@@ -167,7 +167,7 @@ def metric_table(paired: pd.DataFrame, metric: str) -> Table:
     moved = differences(paired, metric)
     counts = dict.fromkeys(("better", "worse", "identical", "rounding"), 0) | Counter(each.change for each in moved)
     return Table(
-        name=slug("compare", metric),
+        name=table_name("compare", metric),
         title=f"{found.title} {found.arrow}: " + ", ".join(f"{count} {change}" for change, count in counts.items()),
         head=("strategy", "target", "before", "after", "after − before", "n", "change"),
         body=tuple(

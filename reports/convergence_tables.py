@@ -10,7 +10,7 @@ from .clock import clock_note
 from .convergence import Run, anytime, speed, time_to_target, timed_blocks
 from .intervals import Interval, mean_interval
 from .ladder import REFERENCE, RUNGS, Ladder, ladder_key, shared_columns
-from .ranking_tables import slug, stratum_words
+from .ranking_tables import stratum_words, table_name
 from .scores import Block, block_name
 from .strata import MACHINE, STRATUM, strata_of
 from .table import Measured, Table, Value, number
@@ -44,7 +44,7 @@ class Subject:
         return BUDGETS[self.against]
 
     def name(self, *parts: str) -> str:
-        return slug("convergence", *parts, self.against, self.metric, *self.stratum.values())
+        return table_name("convergence", *parts, self.against, self.metric, *self.stratum.values())
 
 
 @dataclass(frozen=True)

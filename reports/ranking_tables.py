@@ -6,17 +6,12 @@ from .ranking import Neighbours, Ranking
 from .table import Table, range_text
 
 
-def slug(*parts: object) -> str:
+def table_name(*parts: object) -> str:
     """A name for files and links, no longer than a file's name may be."""
     joined = "-".join(str(part) for part in parts)
     kept = "".join(each if each.isascii() and each.isalnum() else "-" for each in joined.lower())
     name = "-".join(piece for piece in kept.split("-") if piece)
     return name if len(name) <= 200 else f"{name[:180]}-{hashlib.sha256(joined.encode()).hexdigest()[:8]}"
-
-
-def stratum_slug(ranking_stratum: dict[str, object]) -> str:
-    """The part of a table's name that tells its stratum from the others."""
-    return slug(*ranking_stratum.values())
 
 
 def stratum_words(stratum: dict[str, object]) -> str:
@@ -38,7 +33,7 @@ def standings_table(ranking: Ranking) -> Table:
     )
     references = tuple((name, None, None, None, None, None) for name in ranking.references)
     return Table(
-        name=slug("ranking", ranking.metric, stratum_slug(ranking.stratum)),
+        name=table_name("ranking", ranking.metric, *ranking.stratum.values()),
         title=f"Ranking by {ranking.metric} ({ranking.direction})",
         head=("strategy", "mean rank", "mean rank, complete blocks", "P(rank 1)", "IQM", "missing"),
         body=body,
@@ -77,7 +72,7 @@ def ranking_notes(ranking: Ranking) -> list[str]:
 def neighbours_table(ranking: Ranking) -> Table:
     """Each pair of neighbours: whether they are separated, tied or untestable, and what more would be needed."""
     return Table(
-        name=slug("neighbours", ranking.metric, stratum_slug(ranking.stratum)),
+        name=table_name("neighbours", ranking.metric, *ranking.stratum.values()),
         title=f"What separates neighbours in the ranking by {ranking.metric}",
         head=("better", "worse", "verdict", "P(improvement)", "more blocks", "more seeds"),
         body=tuple(neighbour_row(pair) for pair in ranking.neighbours),

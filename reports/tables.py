@@ -17,7 +17,7 @@ from .formats import to_csv, to_html, to_markdown
 from .intervals import mean_interval
 from .latex import to_latex
 from .ranking import rank
-from .ranking_tables import neighbours_table, slug, standings_table
+from .ranking_tables import neighbours_table, standings_table, table_name
 from .scores import Scores, strata, where_scored
 from .significance import ALPHA, holm_adjust, rank_blocks
 from .table import MARKS, Mark, Measured, Table, Value
@@ -44,7 +44,7 @@ def all_tables(
 
 
 def _named_apart(tables: dict[str, list[Table]]) -> dict[str, list[Table]]:
-    """The same, numbered where a name was taken: extractors `a+b` and `a-b` have one slug, and files are never lost."""
+    """The same, numbered where a name was taken: extractors `a+b` and `a-b` have one name, and files are never lost."""
     used: Counter[str] = Counter()
 
     def numbered(table: Table) -> Table:
@@ -112,7 +112,7 @@ def strategy_table(scores: Scores, alpha: float = ALPHA) -> Table:
     ]
     title = " ".join(part for part in (column.title, f"({column.unit})" if column.unit else "", column.arrow) if part)
     return Table(
-        name=slug(column.subject, scores.metric, *scores.stratum.values()),
+        name=table_name(column.subject, scores.metric, *scores.stratum.values()),
         title=title,
         head=(
             "strategy",
