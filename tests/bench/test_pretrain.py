@@ -122,6 +122,7 @@ def test_settings_of_the_optimiser_make_another_source(pretraining, tmp_path):
     assert SourceSpec(**{**vars(QUICK), "optimisation": {"r1_gamma": 0.5}}).name != QUICK.name
 
 
+@pytest.mark.slow
 def test_an_augmentation_makes_another_source_and_is_for_a_gan(pretraining, tmp_path):
     command = ["toyfaces", "--kimg", "0.016", "--batch", "16", "--width", "4", "--augment", "translation"]
     assert pretraining(*command, "--out", "moved").returncode == 0

@@ -116,6 +116,7 @@ def test_one_named_gpu_for_several_processes_is_refused(graftbench, matrix_file)
     assert "--device cuda:1 is one GPU; write --device cuda with --processes 2" in refused.stderr
 
 
+@pytest.mark.slow
 def test_code_that_changes_between_planning_and_running_is_said_once(graftbench, matrix_file, tmp_path):
     """A plug-in that writes to its own file when it is imported the first time stands for the user's editor."""
     plugin = tmp_path / "edited.py"

@@ -30,10 +30,11 @@ def browser():
 @pytest.fixture
 def visit(browser):
     """Open a report and collect what went wrong; the test fails if anything did."""
-    trouble = []
+    trouble, pages = [], []
 
     def open_page(path, **options):
         page = browser.new_page(**options)
+        pages.append(page)
         page.on("console", lambda message: trouble.append(message.text) if message.type != "log" else None)
         page.on("pageerror", lambda error: trouble.append(str(error)))
         page.on("dialog", lambda dialog: (trouble.append(f"dialog {dialog.message}"), dialog.dismiss()))
@@ -42,6 +43,8 @@ def visit(browser):
         return page
 
     yield open_page
+    for page in pages:
+        page.close()
     assert trouble == []
 
 

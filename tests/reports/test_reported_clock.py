@@ -91,7 +91,9 @@ def test_a_later_measurement_replaces_an_earlier_one(results):
     assert set(rows.loc[(rows["status"] == "ok") & ~rows["reference"], "seconds_per_kimg"]) == {7.0}
 
 
-@pytest.mark.parametrize(("speeds", "clock"), [(SPEEDS, EXCLUSIVE), (SPEEDS.iloc[:0], OWN)])
+@pytest.mark.parametrize(
+    ("speeds", "clock"), [(SPEEDS, EXCLUSIVE), pytest.param(SPEEDS.iloc[:0], OWN, marks=pytest.mark.slow)]
+)
 def test_tables_and_figures_in_seconds_say_whose_they_are(results, tmp_path, speeds, clock):
     rows, curves = with_exclusive_clock(*results, speeds)
     other = WORDS[OWN if clock == EXCLUSIVE else EXCLUSIVE]
