@@ -98,7 +98,7 @@ def parse_settings(options: Iterable[str], flag: str, example: str) -> dict[str,
             raise UserError(f"{flag} gives {name.strip()!r} twice; remove one of them")
         try:
             settings[name.strip()] = read_yaml(value)
-        except (yaml.YAMLError, ValueError):
+        except (yaml.YAMLError, ValueError):  # the latter for !!int x
             equals = ""
         if not (name.strip() and equals):
             raise UserError(f"{flag} {option!r}: give NAME=VALUE, such as {example}")

@@ -172,13 +172,15 @@ def write_store_report(store: "Store", folder: Path | None = None) -> Path:
 
 
 def read_reported(store: "Store") -> tuple["pd.DataFrame", "pd.DataFrame"]:
-    """Rows and curves as they are reported: seconds from the store's exclusive measurements where these cover them."""
+    """Rows and their curves as reported: seconds from the store's exclusive measurements where these cover them."""
     from ...reports.clock import EXCLUSIVE, with_exclusive_clock
     from ..rows import read_curves, read_rows
     from ..throughput.stored import FOLDER, stored_speeds
 
     measured = store.root / FOLDER
-    rows, curves = with_exclusive_clock(read_rows(store), read_curves(store), stored_speeds(measured))
+    rows, curves = read_rows(store), read_curves(store)
+    curves = curves[curves["key"].isin(rows["key"])]  # without those of results that do not count any more
+    rows, curves = with_exclusive_clock(rows, curves, stored_speeds(measured))
     if measured.is_dir() and len(rows) and not (rows["clock"] == EXCLUSIVE).any():
         log.warning(
             "%s does not cover the cells (every strategy, their width, batch, precision, compilation, threads, torch "

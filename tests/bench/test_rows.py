@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from finished import a_cell
 from graftbench.bench.cli.ranking import stored_rows
+from graftbench.bench.cli.reporting import read_reported
 from graftbench.bench.errors import UserError
 from graftbench.bench.remote import read_rows_at
 from graftbench.bench.rows import make_count, read_curves, read_rows, read_statuses
@@ -98,6 +99,18 @@ def test_what_is_asked_for_again_supersedes_and_can_be_gone_back_to(tmp_path, ch
     assert make_count(store, [first.key]) == (1, 1), "as `graftbench run` of the former matrix does"
     assert list(read_rows(store).key) == [first.key]
     assert set(read_rows(store, superseded=True).key) == {first.key, second.key}
+
+
+def test_the_curves_of_what_does_not_count_are_not_reported(tmp_path):
+    store, old, new = Store(tmp_path / "store", create=True), a_cell(0), a_cell(0, digest="newer")
+    for cell in (old, new):
+        store.add(cell)
+        (store.folder(cell.key) / "curve.jsonl").write_text('{"kimg": 0.0, "seconds": 0.0}\n')
+        write_status(store.folder(cell.key), "failed", "it")
+    make_count(store, [new.key])
+    assert set(read_curves(store).key) == {old.key, new.key}
+    rows, curves = read_reported(store)
+    assert list(rows.key) == list(curves.key) == [new.key]
 
 
 def test_a_clock_that_was_ahead_does_not_decide_what_counts(tmp_path):
