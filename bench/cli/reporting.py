@@ -179,7 +179,8 @@ def read_reported(store: "Store") -> tuple["pd.DataFrame", "pd.DataFrame"]:
 
     measured = store.root / FOLDER
     rows, curves = read_rows(store), read_curves(store)
-    curves = curves[curves["key"].isin(rows["key"])]  # without those of results that do not count any more
+    if len(rows):  # a table of none has no columns
+        curves = curves[curves["key"].isin(rows["key"])]  # without those of results that do not count any more
     rows, curves = with_exclusive_clock(rows, curves, stored_speeds(measured))
     if measured.is_dir() and len(rows) and not (rows["clock"] == EXCLUSIVE).any():
         log.warning(
