@@ -26,7 +26,7 @@ MANIFEST = "manifest.json"
 """What a place holds: status and outcome of each cell, other outcomes, SHA-256 of the files beside the cells."""
 BUNDLE = "bundle.json"
 """What makes a folder a results bundle: the SHA-256 of its other files. Written last."""
-NOT_PUSHED = ("cells", "conflicts", "tuning", "slurm")
+NOT_PUSHED = ("cells", "conflicts", "tuning", "slurm", "finished.json")
 EXTRAS = {"s3": "pip install 'graftbench[s3]'", "gs": "pip install gcsfs", "gcs": "pip install gcsfs"}
 
 

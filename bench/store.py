@@ -7,6 +7,7 @@
                       hashes.json (SHA-256 of the files of a cell that ended ok)
         conflicts/<key>/<outcome>/         other outcomes of a cell, from merged stores; shown, never ranked
         references/   grids of real images
+        finished.json  what a run that found all ok looked at, so that the next one need not plan
         targets.json  the convergence targets that `finetune` set, frozen
         tuning/       a store of its own for the trials of a search
         merged/       what stores that were merged in had of files that are here once

@@ -1,5 +1,6 @@
 """What the commands about a matrix share: how it is named, read and spoken of."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ..matrix import Matrix
-    from ..planning import Plan
 
 
 def here(given: str | Path) -> Path:
@@ -61,8 +61,8 @@ def load_asked(name: str, only: list[str]) -> "Matrix":
     return matrix.model_copy(update={"strategies": chosen})
 
 
-def say_notes(plan: "Plan") -> None:
-    for note in dict.fromkeys(plan.notes):
+def say_notes(notes: Iterable[str]) -> None:
+    for note in dict.fromkeys(notes):
         say(f"note: {note}")
 
 

@@ -40,7 +40,7 @@ def plan(matrix: MatrixName, store: StorePath = None, plugin: Plugins = [], stra
         say(f"  {planned.waiting} cells wait for sources")
     left = [cell for cell in planned.cells if opened is None or opened.status(cell.key) == "missing"]
     _say_forecast(root, asked, trials + left)
-    say_notes(planned)
+    say_notes(planned.notes)
     _say_power(planned, asked)
 
 

@@ -69,19 +69,25 @@ def run(
     except FileNotFoundError as error:  # torch's libraries would end the process without a word of use
         raise UserError("the folder that this command runs in is gone; change to another") from error
 
-    from ..environment import describe_environment
-    from ..executors.choice import choose_executor
-    from ..files import write_atomically, write_json
-    from ..matrix_file import dump_matrix
-    from ..planning import plan_matrix
+    from ..finished import decided_by, remember, to_remember
     from ..plugins import load_plugins
-    from ..store import Store
 
     if processes > 1 and device.startswith("cuda:"):
         raise UserError(f"--device {device} is one GPU; write --device cuda with --processes {processes}")
     load_plugins(plugin)
     asked = load_asked(matrix, strategy)
     root = store or Path("runs") / asked.name
+    can_refuse = executor != "local" or device not in ("auto", "cpu") or address or executor_option
+    decided = decided_by(asked)
+    if not can_refuse and said_to_be_finished(root, asked, decided, report):
+        return
+
+    from ..executors.choice import choose_executor
+    from ..files import write_atomically, write_json
+    from ..matrix_file import dump_matrix
+    from ..planning import plan_matrix
+    from ..store import Store
+
     execute = choose_executor(
         executor,
         store=root,
@@ -103,21 +109,24 @@ def run(
         from ..rows import make_count
 
         again, superseded = make_count(opened, [cell.key for cell in plan.cells])
+    record = to_remember(opened, asked, plan, decided)
     if not strategy:
         write_atomically(opened.root / "matrix.yaml", dump_matrix(asked))
     pending = [cell for cell in plan.cells if _is_pending(opened, cell, retry)]
-    say_notes(plan)
+    say_notes(plan.notes)
     if superseded:
         say(
             f"{superseded} earlier results in {opened.root} do not count any more (other code, source model, images or "
             "tuning); they are kept"
         )
     if not pending:
-        say(f"nothing to do: all {len(plan.cells)} cells of {asked.name} are in {opened.root}")
+        _say_nothing_to_do(len(plan.cells), asked, opened)
     else:
+        from ..environment import describe_environment
+
         write_json(opened.root / "environment.json", describe_environment())
         _run_cells(how, opened, asked, plan, pending)
-    if report and (pending or again or not (opened.report / "index.html").exists()):
+    if report and (pending or again or not _page(opened).exists()):
         from .reporting import write_store_report
 
         write_store_report(opened)
@@ -128,9 +137,37 @@ def run(
         read_curves(opened)
     all_ok = _say_end(opened, plan.cells, ran=bool(pending))
     if report:
-        say(f"report: {(opened.report / 'index.html').resolve()}")
+        _say_report(opened)
     if not all_ok:
         raise typer.Exit(1)
+    remember(opened, record)
+
+
+def said_to_be_finished(root: Path, asked: "Matrix", decided: str, report: bool) -> bool:
+    """Whether that is known without a plan, and said."""
+    from ..finished import recall
+    from ..store import Store
+
+    finished = recall(root, decided)
+    if finished is None or (report and not _page(Store(root)).exists()):
+        return False
+    say_notes(finished.notes)
+    _say_nothing_to_do(finished.cells, asked, Store(root))
+    if report:
+        _say_report(Store(root))
+    return True
+
+
+def _say_nothing_to_do(cells: int, asked: "Matrix", store: "Store") -> None:
+    say(f"nothing to do: all {cells} cells of {asked.name} are in {store.root}")
+
+
+def _page(store: "Store") -> Path:
+    return store.report / "index.html"
+
+
+def _say_report(store: "Store") -> None:
+    say(f"report: {_page(store).resolve()}")
 
 
 def _settled(how: "_How", store: "Store", asked: "Matrix", plan: "Plan") -> "Plan":
