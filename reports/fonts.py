@@ -21,12 +21,13 @@ WHOLE = "DejaVu Sans"
 CUT = "DejaVu Sans Latin"
 FILES = ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf")
 KEPT = (
-    *range(0x20, 0x250),  # Latin
+    *range(0x20, 0x180),  # Latin
     *range(0x370, 0x400),  # Greek
-    *range(0x2010, 0x2070),  # dashes, quotes, ellipsis
+    *range(0x2010, 0x2060),  # dashes, quotes, ellipsis
     *range(0x2070, 0x20A0),  # raised and lowered digits
-    *range(0x2190, 0x2200),  # arrows
-    *range(0x2200, 0x2300),  # mathematical signs
+    *range(0x2190, 0x21A0),  # arrows
+    *range(0x2200, 0x2270),  # mathematical signs
+    0x25BC,  # a sign of our heat map
 )
 FAMILY, FULL_NAME, POSTSCRIPT_NAME = 1, 4, 6
 

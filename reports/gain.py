@@ -84,10 +84,14 @@ def _baselines(rows: pd.DataFrame) -> Iterator[tuple[str, str]]:
     """
     kinds = rows.assign(augment=rows.get("augment", "none")).drop_duplicates("label").sort_values("label")
     fresh = {SCRATCH, *FROM_SCRATCH.values()}
-    for label, strategy, augment in zip(kinds["label"], kinds["strategy"], kinds["augment"], strict=True):
-        same = (kinds["strategy"] == FROM_SCRATCH.get(strategy, SCRATCH)) & (kinds["augment"] == augment)
-        if strategy not in fresh and same.any():
-            yield label, min(kinds.loc[same, "label"], key=len)
+    known = list(zip(kinds["label"], kinds["strategy"], kinds["augment"], strict=True))
+    baselines: dict[tuple[str, str], str] = {}
+    for label, strategy, augment in sorted(known, key=lambda each: len(each[0])):
+        baselines.setdefault((strategy, augment), label)
+    for label, strategy, augment in known:
+        baseline = baselines.get((FROM_SCRATCH.get(strategy, SCRATCH), augment))
+        if strategy not in fresh and baseline is not None:
+            yield label, baseline
 
 
 def _verdict(low: float, high: float) -> str:

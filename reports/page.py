@@ -10,6 +10,7 @@ import hashlib
 import io
 import re
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
@@ -124,10 +125,11 @@ def embed(sections: dict[str, list[Shown]], folder: Path, room: int) -> None:
     pictures = [_picture(each, folder) for each in shown]
     for charts in (False, True):  # lines and words are sharper as they are
         if sum(map(len, pictures)) > room:
-            pictures = [
-                min(picture, _small_picture(each, folder), key=len) if _is_chart(each, folder) == charts else picture
-                for picture, each in zip(pictures, shown, strict=True)
-            ]
+            chosen = [place for place, each in enumerate(shown) if _is_chart(each, folder) == charts]
+            with ThreadPoolExecutor() as pool:  # Pillow computes without the interpreter's lock
+                small = pool.map(lambda place: _small_picture(shown[place], folder), chosen)
+                for place, picture in zip(chosen, small, strict=True):
+                    pictures[place] = min(pictures[place], picture, key=len)
     data = [_data(each, folder) for each in shown]
     for name, links in (("source", pictures), ("data", data)):
         for (group, place), link in zip(every, links, strict=True):

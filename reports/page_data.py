@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -144,19 +145,22 @@ def _charts(setting: Setting, metric: str) -> list[dict[str, object]]:
     if not present(setting.curves, [column, "kimg", "seconds"]):
         return []
     means, lines = curve_means(setting, column, "seconds"), bounds(setting, metric)
+    means = means.sort_values(["target", "label"], kind="stable", ignore_index=True)
+    numbers = {
+        "kimg": _digits(means["kimg"]),
+        "seconds": _digits(means["x"]),
+        "mean": _digits(means["mean"]),
+        "half": _digits(means["high"] - means["mean"], 2),
+        "n": means["n"].tolist(),
+    }
+    clock, found = clock_note(setting.rows), dict[str, list[dict[str, Any]]]()
+    for (target, label), points in means["kimg"].groupby([means["target"], means["label"]]):
+        part = slice(points.index[0], points.index[-1] + 1)
+        line = {name: values[part] for name, values in numbers.items()}
+        n = line["n"][0] if len(set(line["n"])) == 1 else line["n"]
+        found.setdefault(str(target), []).append({"label": label, **line, "n": n})
     charts = []
-    for target, group in means.groupby("target", sort=True):
-        series = [
-            {
-                "label": label,
-                "kimg": _digits(part["kimg"]),
-                "seconds": _digits(part["x"]),
-                "mean": _digits(part["mean"]),
-                "half": _digits(part["high"] - part["mean"], 2),
-                "n": int(part["n"].iloc[0]) if part["n"].nunique() == 1 else [int(n) for n in part["n"]],
-            }
-            for label, part in group.groupby("label", sort=True)
-        ]
+    for target, series in found.items():
         common = series[0]["kimg"]
         if all(each["kimg"] == common for each in series):
             series = [{name: value for name, value in each.items() if name != "kimg"} for each in series]
@@ -165,7 +169,7 @@ def _charts(setting: Setting, metric: str) -> list[dict[str, object]]:
                 "setting": setting.title,
                 "target": target,
                 "metric": metric_title(column),
-                "clock": clock_note(setting.rows),
+                "clock": clock,
                 "floor": _rounded(lines["floor"][target]),
                 "ceiling": _rounded(lines["ceiling"][target]),
                 "kimg": common,
@@ -177,7 +181,7 @@ def _charts(setting: Setting, metric: str) -> list[dict[str, object]]:
 
 def _digits(values: pd.Series, digits: int = 4) -> list[float | None]:
     """Numbers with so many significant digits; None where there is none."""
-    return [_rounded(value, digits) for value in values.astype(float)]
+    return [_rounded(value, digits) for value in values.astype(float).tolist()]
 
 
 def _rounded(value: float, digits: int = 4) -> float | None:

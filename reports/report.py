@@ -24,6 +24,7 @@ from .page_data import interactive
 from .plots.figure import METADATA, Absent, Plot, save
 from .published import published_tables
 from .style import theme
+from .table import Table
 from .tables import WRITERS, all_tables, write_tables
 
 log = logging.getLogger(__name__)
@@ -52,10 +53,10 @@ def write_report(
     folder, rows = Path(folder), rows.reset_index(drop=True)
     folder.mkdir(parents=True, exist_ok=True)
     wanted = list(drawings(rows, curves, pictures or Pictures(), ladders or {}))
-    *figures, tables, charts = do_all(
+    *figures, (tables, written), charts = do_all(
         [
             *(partial(draw_and_save, draw, folder / "figures") for _, draw in wanted),
-            partial(all_tables, rows, curves, ladders),
+            partial(make_and_write_tables, rows, curves, ladders, folder / "tables"),
             partial(interactive, rows, curves),
         ],
         processes=2 if len(rows) >= MANY_ROWS else 1,
@@ -66,9 +67,6 @@ def write_report(
             page.absent.append(drawn)
         else:
             page.figures.append((section, drawn, files))
-    if page.tables:
-        page.tables["published"] = published_tables()
-    written = write_tables(page.tables, folder / "tables")
     _remove_others(folder / "tables", written, WRITERS)
     drawn = [path for _, _, files in page.figures for path in files.values()]
     _remove_others(folder / "figures", drawn, (*METADATA, "csv"))
@@ -100,6 +98,16 @@ def draw_and_save(draw: Draw, folder: Path) -> tuple[Plot | Absent, dict[str, Pa
         return drawn, {}
     files = save(drawn, folder)
     return replace(drawn, figure=Figure()), files
+
+
+def make_and_write_tables(
+    rows: pd.DataFrame, curves: pd.DataFrame, ladders: Mapping[str, dict[str, Ladder]] | None, folder: Path
+) -> tuple[dict[str, list[Table]], list[Path]]:
+    """All tables, with what others have published where there are any, and their files."""
+    tables = all_tables(rows, curves, ladders)
+    if tables:
+        tables["published"] = published_tables()
+    return tables, write_tables(tables, folder)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """A table as data: text, numbers and measured cells, written as Markdown, CSV, LaTeX or HTML by `reports.formats`."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import floor, isfinite, log10
 from typing import Literal
 
@@ -38,7 +39,7 @@ class Measured:
         count = f"n={self.n}" if self.n == self.expected else f"n={self.n}/{self.expected}"
         return f"{self.short} ({count})"
 
-    @property
+    @cached_property
     def short(self) -> str:
         """Without n."""
         if self.interval is None:

@@ -83,6 +83,9 @@ def panels(count: int, width: float = 2.9, height: float = 2.2) -> tuple[Figure,
 
 def arrange(figure: Figure) -> None:
     """Give every panel, title and legend its place, once: a layout engine would do it again for each format."""
+    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
+        if not axis.get_label_text():
+            axis.set_label_coords(0, 0)  # else all ticks are measured for where an empty label would be
     ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.05, rect=(0.01, 0.01, 0.98, 0.98)).execute(figure)
 
 

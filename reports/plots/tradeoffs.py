@@ -10,6 +10,7 @@ from ..settings import Setting, present
 from .axes import leftmost, log_ticks, metric_title, no_overlap, scale_for, short_title
 from .bounds import bounds, explained, lines_drawn, mark_bounds
 from .figure import Absent, Plot, arrange, heading, legend, panels
+from .markers import draw_markers
 from .means import mean_intervals
 from .whiskers import MOST_BANDS
 
@@ -36,7 +37,7 @@ def pareto(setting: Setting, metric: str = "kid") -> Plot | Absent:
         _scatter(each, shown, looks)
         front = shown[shown["on_front"]].sort_values("x")
         each.step(front["x"], front["y"], where="post", color="#888888", linewidth=1, zorder=1.5)
-        _finish(each, log_x, log_y, heading(target))
+        _finish(each, shown, log_x, log_y, heading(target))
         mark_bounds(each, lines, target)
         each.set_xlabel("training time (s) ↓")
         if leftmost(each):
@@ -74,8 +75,9 @@ def scatter(setting: Setting, stem: str, horizontal: str, vertical: str, remark:
     figure, axes = panels(len(setting.targets))
     looks = {label: each for label, each in setting.looks().items() if label in set(data["label"])}
     for target, each in zip(setting.targets, axes, strict=True):
-        _scatter(each, data[data["target"] == target], looks)
-        _finish(each, False, False, heading(target))
+        shown = data[data["target"] == target]
+        _scatter(each, shown, looks)
+        _finish(each, shown, False, False, heading(target))
         each.set_xlabel(short_title(x))
         if leftmost(each):
             each.set_ylabel(short_title(y))
@@ -139,8 +141,7 @@ def _scatter(axes: Axes, shown: pd.DataFrame, looks: dict) -> None:
     thin = {"colors": colours, "linewidth": 0.6, "alpha": faint, "zorder": 2}
     axes.hlines(shown["y"], shown["x_low"], shown["x_high"], **thin)
     axes.vlines(shown["x"], shown["y_low"], shown["y_high"], **thin)
-    for x, y, label in zip(shown["x"], shown["y"], shown["label"], strict=True):
-        axes.plot(x, y, linestyle="none", zorder=3, **looks[label].marker_style())
+    draw_markers(axes, shown["x"].tolist(), shown["y"].tolist(), [looks[label] for label in shown["label"]], zorder=3)
     if not shown.empty:  # the points set the range, not the longest interval
         for points, setter in ((shown["x"], axes.set_xlim), (shown["y"], axes.set_ylim)):
             spread = max(float(points.max() - points.min()), 0.05 * abs(float(points.max()))) or 0.5
@@ -148,14 +149,13 @@ def _scatter(axes: Axes, shown: pd.DataFrame, looks: dict) -> None:
             setter(max(low, -0.05 * spread) if points.min() >= 0 else low, high)
 
 
-def _finish(axes: Axes, log_x: bool, log_y: bool, title: str) -> None:
+def _finish(axes: Axes, shown: pd.DataFrame, log_x: bool, log_y: bool, title: str) -> None:
     axes.set_title(title)
-    for log, axis, limits, scale in (
-        (log_x, axes.xaxis, axes.set_xlim, axes.set_xscale),
-        (log_y, axes.yaxis, axes.set_ylim, axes.set_yscale),
+    for log, values, axis, limits, scale in (
+        (log_x, shown["x"], axes.xaxis, axes.set_xlim, axes.set_xscale),
+        (log_y, shown["y"], axes.yaxis, axes.set_ylim, axes.set_yscale),
     ):
         if log:
-            values = np.concatenate([np.ravel(line.get_data()[axis is axes.yaxis]) for line in axes.lines])
             positive = values[values > 0]
             scale("log")
             if len(positive):

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 
 from ..style import Look
+from .markers import draw_markers
 
 MOST_BANDS = 8
 """Bands of more strategies would cover each other."""
@@ -40,8 +41,7 @@ def draw_ends(axes: Axes, shown: pd.DataFrame, looks: dict[str, Look], scale: st
     strip = np.linspace(end + 0.09 * span, end + 0.44 * span, len(last))
     ticks = [tick for tick in axes.get_xticks() if first <= tick <= end]
     draw_whiskers(axes, last.assign(x=strip), looks, scale)
-    for x, y, label in zip(strip, last["mean"], last["label"], strict=True):
-        axes.plot(x, y, linestyle="none", **looks[label].marker_style())
+    draw_markers(axes, strip.tolist(), last["mean"].tolist(), [looks[label] for label in last["label"]])
     axes.axvline(end + 0.045 * span, color="#bbbbbb", linewidth=0.7)
     axes.set_xticks([*ticks, float(strip.mean())], [*(f"{tick:g}" for tick in ticks), "end"])
     axes.set_xlim(first - 0.05 * span, end + 0.49 * span)
