@@ -184,7 +184,6 @@ SETTINGS: dict[str, Any] = {
     "axes.titlesize": 8.5,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
-    "axes.titley": 1.0,  # else every drawing measures all ticks for what may be above the panel: nothing is
     "axes.labelsize": 8,
     "axes.spines.top": False,
     "axes.spines.right": False,

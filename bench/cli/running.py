@@ -79,7 +79,7 @@ def run(
     root = store or Path("runs") / asked.name
     can_refuse = executor != "local" or device not in ("auto", "cpu") or address or executor_option
     decided = decided_by(asked)
-    if not can_refuse and said_to_be_finished(root, asked, decided, report):
+    if not can_refuse and said_to_be_finished(root, asked, decided, report=report, whole=not strategy):
         return
 
     from ..executors.choice import choose_executor
@@ -109,16 +109,11 @@ def run(
         from ..rows import make_count
 
         again, superseded = make_count(opened, [cell.key for cell in plan.cells])
-    record = to_remember(opened, asked, plan, decided)
+    finished = to_remember(opened, asked, plan, decided, superseded)
     if not strategy:
         write_atomically(opened.root / "matrix.yaml", dump_matrix(asked))
     pending = [cell for cell in plan.cells if _is_pending(opened, cell, retry)]
-    say_notes(plan.notes)
-    if superseded:
-        say(
-            f"{superseded} earlier results in {opened.root} do not count any more (other code, source model, images or "
-            "tuning); they are kept"
-        )
+    _say_remarks(plan.notes, superseded, opened)
     if not pending:
         _say_nothing_to_do(len(plan.cells), asked, opened)
     else:
@@ -140,22 +135,39 @@ def run(
         _say_report(opened)
     if not all_ok:
         raise typer.Exit(1)
-    remember(opened, record)
+    if finished is not None:
+        remember(opened, finished)
 
 
-def said_to_be_finished(root: Path, asked: "Matrix", decided: str, report: bool) -> bool:
-    """Whether that is known without a plan, and said."""
+def said_to_be_finished(root: Path, asked: "Matrix", decided: str, *, report: bool, whole: bool) -> bool:
+    """Whether that is known without a plan, and said; a run would leave its ``report`` and, of a ``whole`` matrix, its
+    text."""
     from ..finished import recall
+    from ..matrix_file import dump_matrix
     from ..store import Store
 
     finished = recall(root, decided)
-    if finished is None or (report and not _page(Store(root)).exists()):
+    if finished is None:
         return False
-    say_notes(finished.notes)
-    _say_nothing_to_do(finished.cells, asked, Store(root))
+    store, text = Store(root), root / "matrix.yaml"
+    if (report and not _page(store).exists()) or (
+        whole and not (text.is_file() and text.read_bytes() == dump_matrix(asked).encode())
+    ):
+        return False
+    _say_remarks(finished.notes, finished.superseded, store)
+    _say_nothing_to_do(len(finished.planned), asked, store)
     if report:
-        _say_report(Store(root))
+        _say_report(store)
     return True
+
+
+def _say_remarks(notes: list[str], superseded: int, store: "Store") -> None:
+    say_notes(notes)
+    if superseded:
+        say(
+            f"{superseded} earlier results in {store.root} do not count any more (other code, source model, images or "
+            "tuning); they are kept"
+        )
 
 
 def _say_nothing_to_do(cells: int, asked: "Matrix", store: "Store") -> None:

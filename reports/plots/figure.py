@@ -83,10 +83,23 @@ def panels(count: int, width: float = 2.9, height: float = 2.2) -> tuple[Figure,
 
 def arrange(figure: Figure) -> None:
     """Give every panel, title and legend its place, once: a layout engine would do it again for each format."""
-    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
-        if not axis.get_label_text():
-            axis.set_label_coords(0, 0)  # else all ticks are measured for where an empty label would be
+    for axes in figure.axes:
+        _keep_title_down(axes)
+        for axis in (axes.xaxis, axes.yaxis):
+            if not axis.get_label_text():
+                axis.set_label_coords(0, 0)  # else all ticks are measured for where an empty label would be
     ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.05, rect=(0.01, 0.01, 0.98, 0.98)).execute(figure)
+
+
+def _keep_title_down(axes: Axes) -> None:
+    """Fix the title where it is, unless the axis has a multiplier above it, such as 1e-5, that it must not cover.
+
+    Else every drawing measures all ticks to see whether they stand in its way.
+    """
+    formatter = axes.yaxis.get_major_formatter()
+    formatter.format_ticks(axes.yaxis.get_majorticklocs().tolist())  # settles the multiplier
+    if not formatter.get_offset():
+        axes.set_title(axes.get_title("left"), y=1.0)
 
 
 def left_margin(names: Iterable[str]) -> float:

@@ -1,14 +1,17 @@
 """A benchmark that is known to be finished, and everything after which it is not."""
 
+import json
 import shutil
 from pathlib import Path
 
 import graftbench.bench.finished as finished
 import pytest
 from graftbench.bench.cli.running import said_to_be_finished
-from graftbench.bench.finished import FILE, decided_by, recall, remember, to_remember
-from graftbench.bench.matrix_file import parse_matrix
+from graftbench.bench.files import write_atomically
+from graftbench.bench.finished import FILE, Finished, decided_by, recall, remember, to_remember
+from graftbench.bench.matrix_file import dump_matrix, parse_matrix
 from graftbench.bench.planning import plan_matrix
+from graftbench.bench.public_sources import public_sources
 from graftbench.bench.source import SHIPPED
 from graftbench.bench.store import Store, write_asked, write_status
 
@@ -23,39 +26,46 @@ ASKED = {
 }
 
 
-def run(store: Store, **said) -> tuple[str, dict]:
+def run(store: Store, superseded: int = 0, **said) -> tuple[str, Finished | None]:
     """What `graftbench run` does before it trains."""
     matrix = parse_matrix({**ASKED, **said}, "asked.yaml")
     decided = decided_by(matrix)
     plan = plan_matrix(matrix)
     for cell in plan.cells:
         store.add(cell)
-    return decided, to_remember(store, matrix, plan, decided)
+    write_atomically(store.root / "matrix.yaml", dump_matrix(matrix))
+    return decided, to_remember(store, matrix, plan, decided, superseded)
+
+
+def end(store: Store, finished: Finished | None) -> None:
+    """What it does when all cells have ended ok."""
+    for key in store.cell_keys():
+        write_status(store.folder(key), "ok")
+    assert finished is not None
+    remember(store, finished)
 
 
 @pytest.fixture
 def ended(tmp_path, monkeypatch) -> tuple[Store, str]:
     """A store of which all that was asked for ended ok, and what decided that."""
     monkeypatch.chdir(tmp_path)
-    shutil.copytree(next(SHIPPED.glob("toyfaces-dcgan32-gan-*")), "given")
+    shutil.copytree(next(SHIPPED.glob("toyfaces-dcgan32-gan-*")), "one")
+    Path("given").symlink_to("one")
     store = Store(tmp_path / "store", create=True)
     decided, record = run(store)
-    for key in store.cell_keys():
-        write_status(store.folder(key), "ok")
-    remember(store, record)
+    end(store, record)
     return store, decided
 
 
 def test_it_is_known_with_its_notes(ended):
     store, decided = ended
     found = recall(store.root, decided)
-    assert found is not None and (found.cells, found.notes) == (6, [])
-    decided, record = run(store, augment=["none", "ada"], strategies=["scratch", "vae"])
-    for key in store.cell_keys():
-        write_status(store.folder(key), "ok")
-    remember(store, record)
+    assert found is not None and (len(found.planned), found.superseded, found.notes) == (6, 0, [])
+    decided, record = run(store, 2, augment=["none", "ada"], strategies=["scratch", "vae"])
+    end(store, record)
     found = recall(store.root, decided)
-    assert found is not None and found.notes and "vae is not crossed with ada" in found.notes[0]
+    assert found is not None and found.superseded == 2
+    assert found.notes == ["vae is not crossed with ada: it would learn the augmented images"]
 
 
 def ask_again(store: Store) -> None:
@@ -87,12 +97,29 @@ def train_the_source_anew(store: Store) -> None:
         spec.write(" ")
 
 
+def take_another_source(store: Store) -> None:
+    shutil.copytree("one", "two")
+    spec = json.loads(Path("two/spec.json").read_text())
+    Path("two/spec.json").write_text(json.dumps({**spec, "sha256": "0" * 64}))
+    Path("given").unlink()
+    Path("given").symlink_to("two")
+
+
 def lose_the_source(store: Store) -> None:
-    shutil.rmtree("given")
+    shutil.rmtree("one")
 
 
-def damage_it(store: Store) -> None:
+def cut_the_record(store: Store) -> None:
     (store.root / FILE).write_text('{"decided": ')
+
+
+def lose_what_is_in_the_record(store: Store) -> None:
+    content = json.loads((store.root / FILE).read_text())
+    (store.root / FILE).write_text(json.dumps({"decided": content["decided"]}))
+
+
+def nest_the_record(store: Store) -> None:
+    (store.root / FILE).write_text("[" * 100_000)
 
 
 @pytest.mark.parametrize(
@@ -105,8 +132,11 @@ def damage_it(store: Store) -> None:
         lose_all_cells,
         ask_for_more,
         train_the_source_anew,
+        take_another_source,
         lose_the_source,
-        damage_it,
+        cut_the_record,
+        lose_what_is_in_the_record,
+        nest_the_record,
     ],
 )
 def test_it_is_planned_anew_after_what_changes_the_answer(ended, change):
@@ -120,6 +150,7 @@ def test_what_decides_is_the_matrix_the_code_and_the_folders_that_paths_start_at
         (tmp_path / name).mkdir()
     (tmp_path / "bench").mkdir()
     (tmp_path / "bench/code.py").write_text("a = 1\n")
+    (tmp_path / "bench/.#code.py").symlink_to("an editor's lock")
     monkeypatch.setattr(finished, "PACKAGE", tmp_path)
     monkeypatch.chdir(tmp_path / "one")
     matrix = parse_matrix(ASKED, "asked.yaml")
@@ -132,24 +163,51 @@ def test_what_decides_is_the_matrix_the_code_and_the_folders_that_paths_start_at
     seen.append(decided_by(matrix))
     monkeypatch.setenv("GRAFTBENCH_CACHE", str(tmp_path / "cache"))
     seen.append(decided_by(matrix))
+    Path(next(iter(public_sources()))).mkdir()  # which a matrix's `model` of that name then means
+    seen.append(decided_by(matrix))
     assert len(set(seen)) == len(seen)
 
 
 def test_nothing_is_remembered_where_it_may_change_unseen(ended, monkeypatch):
     store, _ = ended
     assert run(store)[1]
-    assert run(store, tune={"trials": 2})[1] == {}
+    assert run(store, tune={"trials": 2})[1] is None
+    with monkeypatch.context() as patched:
+        patched.setattr("graftbench.bench.planning.own_images", lambda *names: "what the user's folder holds now")
+        assert run(store)[1] is None
     monkeypatch.setattr("graftbench.bench.plugins.foreign_files", lambda: {Path("of/a/plugin.py")})
-    assert run(store)[1] == {}
+    assert run(store)[1] is None
 
 
-def test_a_run_says_so_unless_a_report_is_wanted_and_not_there(ended, capsys):
+def test_a_store_that_cannot_be_written_to_is_planned_anew_each_time(ended, caplog):
+    store, decided = ended
+    _, record = run(store)
+    (store.root / FILE).unlink()
+    (store.root / FILE).mkdir()
+    with caplog.at_level("INFO"):
+        end(store, record)
+    assert recall(store.root, decided) is None and "the next run plans again" in caplog.text
+
+
+def test_a_run_says_so_unless_it_would_leave_what_is_not_there(ended, capsys):
     store, decided = ended
     matrix = parse_matrix(ASKED, "asked.yaml")
-    assert not said_to_be_finished(store.root, matrix, decided, report=True)
-    assert said_to_be_finished(store.root, matrix, decided, report=False)
-    assert capsys.readouterr().out == f"nothing to do: all 6 cells of asked are in {store.root}\n"
+
+    def said(**wanted: bool) -> str:
+        finished = said_to_be_finished(store.root, matrix, decided, **wanted)
+        out = capsys.readouterr().out
+        assert finished == bool(out)
+        return out
+
+    assert said(report=True, whole=True) == ""
+    line = f"nothing to do: all 6 cells of asked are in {store.root}\n"
+    assert said(report=False, whole=True) == line
     store.report.mkdir()
     (store.report / "index.html").touch()
-    assert said_to_be_finished(store.root, matrix, decided, report=True)
-    assert capsys.readouterr().out.endswith(f"report: {store.report}/index.html\n")
+    assert said(report=True, whole=True) == f"{line}report: {store.report}/index.html\n"
+    (store.root / "matrix.yaml").unlink()
+    assert said(report=False, whole=True) == ""
+    assert said(report=False, whole=False) == line
+    _, record = run(store, superseded=2)
+    end(store, record)
+    assert said(report=False, whole=True).startswith(f"2 earlier results in {store.root} do not count any more")

@@ -8,14 +8,17 @@ import pytest
 from graftbench.bench.errors import UserError
 from graftbench.reports.plots.bounds import mark_bounds
 from graftbench.reports.plots.convergence import convergence
-from graftbench.reports.plots.figure import Absent, Plot, save
+from graftbench.reports.plots.figure import Absent, Plot, arrange, panels, save
 from graftbench.reports.plots.samples import samples
 from graftbench.reports.plots.shots import shots_quality
 from graftbench.reports.plots.speed import runtime_ecdf
 from graftbench.reports.plots.strips import interpolations, nearest
 from graftbench.reports.plots.tradeoffs import pareto
 from graftbench.reports.settings import settings
+from graftbench.reports.style import theme
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from PIL import Image
 from synthetic import EXTRACTOR, synthetic
 
@@ -142,3 +145,20 @@ def test_a_floor_of_fewer_images_than_the_runs_says_so():
         "Where fewer images may be held out for validation than were generated (babies), a floor may be of fewer"
         in captions[1]
     )
+
+
+@pytest.mark.parametrize(("largest", "multiplier"), [(3.0, ""), (3e-5, "1e"), (3e7, "1e")])
+def test_a_title_stands_above_the_multiplier_of_its_axis(largest, multiplier):
+    with theme():
+        figure, (axes,) = panels(1)
+        axes.plot([0, 1], [0, largest])
+        axes.set_title("a target")
+        arrange(figure)
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+    above = axes.yaxis.get_offset_text()
+    assert above.get_text().startswith(multiplier) and bool(above.get_text()) == bool(multiplier)
+    (title,) = (text for text in axes.get_children() if isinstance(text, Text) and text.get_text() == "a target")
+    renderer = canvas.get_renderer()
+    assert title.get_window_extent(renderer).y0 > above.get_window_extent(renderer).y1 or not multiplier
+    assert title.get_window_extent(renderer).y1 <= figure.bbox.y1

@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 from graftbench.reports.plots.markers import draw_markers
-from graftbench.reports.style import FIXED, FREE, theme
+from graftbench.reports.style import FIXED, FREE, look, theme
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-LOOKS = [*FIXED.values(), *(look for look in FREE[::97] if look.filling != "full")]
+OPEN = look("vae", "vae(width=8)")
+LOOKS = [*FIXED.values(), OPEN, *(free for free in FREE[::97] if free.filling != "full")]
+assert OPEN.filling == "none"
 
 
 def pixels(draw) -> np.ndarray:
@@ -29,10 +31,10 @@ def differing(ours: np.ndarray, theirs: np.ndarray) -> float:
     return abs(ours - theirs).sum() / (255 - theirs).sum()
 
 
-@pytest.mark.parametrize("look", LOOKS, ids=lambda look: f"{look.marker}-{look.colour}-{look.filling}")
-def test_they_look_as_plotted_ones(look):
-    ours = pixels(lambda axes: draw_markers(axes, [10], [10], [look]))
-    theirs = pixels(lambda axes: axes.plot(10, 10, linestyle="none", **look.marker_style()))
+@pytest.mark.parametrize("drawn", LOOKS, ids=lambda each: f"{each.marker}-{each.colour}-{each.filling}")
+def test_they_look_as_plotted_ones(drawn):
+    ours = pixels(lambda axes: draw_markers(axes, [10, np.nan, 1e9], [10, 10, 10], [drawn] * 3))
+    theirs = pixels(lambda axes: axes.plot(10, 10, linestyle="none", **drawn.marker_style()))
     assert (theirs < 255).any()
     assert differing(ours, theirs) < 0.2, "`plot` puts some on whole pixels, and cuts the points of stars"
 
