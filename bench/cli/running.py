@@ -1,11 +1,6 @@
 """``graftbench run``: making a benchmark."""
 
-import shlex
-import signal
-import sys
-import time
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,25 +9,13 @@ import typer
 from . import app
 from .asked import MatrixName, Only, Plugins, StorePath, load_asked, say, say_notes
 from .pretraining import Device, train_missing
+from .progress import How, run_cells
 
 if TYPE_CHECKING:
     from ..cell import Cell
-    from ..executors.job import Executor
     from ..matrix import Matrix
     from ..planning import Plan
     from ..store import Store
-
-
-@dataclass(frozen=True)
-class _How:
-    """How cells are run, whichever they are."""
-
-    execute: "Executor"
-    device: str
-    plugins: list[Path]
-    retry: bool
-    processes: int
-    deterministic: bool
 
 
 @app.command()
@@ -98,7 +81,7 @@ def run(
         options=executor_option,
         processes=processes,
     )
-    how = _How(execute, device, plugin, retry, processes, deterministic)
+    how = How(execute, device, plugin, retry, processes, deterministic)
     plan = plan_matrix(asked)
     opened = Store(root, create=True)  # not before: a mistake leaves no store behind
     plan = _settled(how, opened, asked, plan)
@@ -120,7 +103,7 @@ def run(
         from ..environment import describe_environment
 
         write_json(opened.root / "environment.json", describe_environment())
-        _run_cells(how, opened, asked, plan, pending)
+        run_cells(how, opened, asked, plan, pending)
     if report and (pending or again or not _page(opened).exists()):
         from .reporting import write_store_report
 
@@ -182,7 +165,7 @@ def _say_report(store: "Store") -> None:
     say(f"report: {_page(store).resolve()}")
 
 
-def _settled(how: "_How", store: "Store", asked: "Matrix", plan: "Plan") -> "Plan":
+def _settled(how: How, store: "Store", asked: "Matrix", plan: "Plan") -> "Plan":
     """The plan once its sources are trained and its hyper-parameters chosen."""
     from ..planning import plan_matrix
 
@@ -216,69 +199,7 @@ def _is_pending(store: "Store", cell: "Cell", retry: bool) -> bool:
     return state == "missing" or (retry and state != "ok")
 
 
-def _run_cells(how: _How, store: "Store", matrix: "Matrix", plan: "Plan", pending: list["Cell"]) -> None:
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    from ..executors.job import Job
-
-    cells = {store.folder(cell.key).resolve(): cell for cell in pending}
-    work = [
-        Job(
-            folder,
-            store.references.resolve(),
-            source.resolve() if (source := plan.sources.get(cell.key)) else None,
-            tuple(path.resolve() for path in how.plugins),
-            how.device,
-            how.retry,
-            matrix.timeout_minutes * 60,
-            matrix.memory_gb,
-            processes=how.processes,
-            deterministic=how.deterministic,
-        )
-        for folder, cell in cells.items()
-    ]
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, speed_estimate_period=600) as progress:
-        total = sum(cell.points + 1 for cell in pending)
-        task = progress.add_task("evaluations", total=total)
-        shown = 0.0
-
-        def watch(finished: list[Job], running: list[Job]) -> None:
-            nonlocal shown
-            if running and time.monotonic() - shown < 1:
-                return
-            shown = time.monotonic()
-            done = sum(cells[job.folder].points + 1 for job in finished)
-            done += sum(_points_done(job.folder) for job in running)
-            names = ", ".join(f"{c.label} {c.target}@{c.shots}" for c in (cells[job.folder] for job in running))
-            text = f"{len(finished)}/{len(pending)} cells · {names}"
-            progress.update(task, completed=done, description=text[:70])
-
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
-        try:
-            how.execute(work, watch)
-        except KeyboardInterrupt:
-            progress.stop()
-            missing = sum(store.status(cell.key) == "missing" for cell in pending)
-            again = shlex.join(["graftbench", *sys.argv[1:]])
-            say(f"stopped: {missing} of {len(pending)} cells are left and go on from their checkpoints with: {again}")
-            raise typer.Exit(130) from None
-
-
-def _tune(how: _How, store: "Store", matrix: "Matrix", plan: "Plan") -> "Plan":
+def _tune(how: How, store: "Store", matrix: "Matrix", plan: "Plan") -> "Plan":
     """Run the trials that are not stored yet, in a store of their own; returns the plan with what they chose."""
     from ..store import Store
     from ..tuning import plan_trials, record, tuned_plan
@@ -290,15 +211,10 @@ def _tune(how: _How, store: "Store", matrix: "Matrix", plan: "Plan") -> "Plan":
         tuning.add(cell)
     if pending := [cell for cell in trials.cells if _is_pending(tuning, cell, how.retry)]:
         say(f"tuning: {len(pending)} trials to run")
-        _run_cells(how, tuning, matrix, trials, pending)
+        run_cells(how, tuning, matrix, trials, pending)
     tuned, choices = tuned_plan(plan, matrix.tune.trials, tuning)
     record(store, choices)
     return tuned
-
-
-def _points_done(folder: Path) -> int:
-    curve = folder / "curve.jsonl"
-    return curve.read_bytes().count(b"\n") if curve.exists() else 0
 
 
 def _say_failure(store: "Store", cell: "Cell") -> None:
